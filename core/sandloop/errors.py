@@ -1,0 +1,217 @@
+"""Every error the caller can get, as one tree.
+
+    SandloopError
+    ├── UsageError            the call was wrong: change the call                       exit code 2
+    │   ├── BadFile           a file that can't be taken, and why
+    │   ├── BadSetting        a setting that can't be used, its value and the nearest right one
+    │   └── UnknownModel      no provider answers to that name
+    ├── ProviderError         the model's side failed: key, quota, refusal, wire         exit code 3
+    │   ├── MissingKey        the provider needs a key, and none is set
+    │   ├── MissingExtra      a package is not installed; the sentence names the command
+    │   ├── KeyRefused        the provider refused the key (401, 403)
+    │   ├── ModelNotFound     the provider has no such model
+    │   ├── RateLimited       too many requests, or the account's quota is spent
+    │   ├── Overloaded        the provider is overloaded or broken (5xx)
+    │   ├── Unreachable       no connection, or it broke in mid-reply
+    │   ├── Refused           the model declined to answer
+    │   ├── NativeUnavailable the provider's own interpreter can't do this; the local route could
+    │   └── BadReply          an answer that can't be read
+    ├── SandboxError          the place where code runs failed: Docker, the image           exit code 4
+    │   ├── EngineUnavailable no engine answers, or it may not be used
+    │   ├── ImageUnavailable  the sandbox image is missing and could not be built
+    │   ├── Unsafe            a required control is not in force, so nothing was run
+    │   └── SandboxLost       the container went away in the middle of a run
+    └── LimitReached          your limit did its work; what was done so far is in .result   exit code 5
+
+An error takes facts and writes its own two sentences: what happened, with the values; what to do next. Code of the user that
+fails is none of these: it is a `CodeRan`. Once a run has started, `.result` holds all that it had.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from sandloop.result import Result
+
+
+class SandloopError(Exception):
+    """The root of all errors of sandloop. `exit_code` is what the command line ends with."""
+
+    exit_code: ClassVar[int] = 1
+    result: Result | None = None
+    """All that the run had when it failed; None when nothing had started."""
+
+
+class UsageError(SandloopError):
+    """The call was wrong."""
+
+    exit_code = 2
+
+
+class BadFile(UsageError):
+    """A file that can't be taken."""
+
+    def __init__(self, *, name: str, why: str, do: str) -> None:
+        self.name, self.why, self.do = name, why, do
+        super().__init__(f"{name!r} {why}. {do}.")
+
+
+class BadSetting(UsageError):
+    """A setting that can't be used."""
+
+    def __init__(self, *, name: str, why: str, where: str = "", nearest: str | None = None) -> None:
+        self.name, self.why, self.where, self.nearest = name, why, where, nearest
+        place = f" in {where}" if where else ""
+        hint = f"Did you mean {nearest!r}?" if nearest else "docs/settings.md lists every setting."
+        super().__init__(f"The setting {name!r}{place} {why}. {hint}")
+
+
+class UnknownModel(UsageError):
+    """No provider answers to that name."""
+
+    def __init__(self, *, model: str, known: tuple[str, ...], nearest: str | None = None) -> None:
+        self.model, self.known, self.nearest = model, known, nearest
+        hint = f"Did you mean {nearest!r}?" if nearest else f"Name one as 'provider:model'; known are {', '.join(known)}."
+        super().__init__(f"There is no model or provider {model!r}. {hint}")
+
+
+class ProviderError(SandloopError):
+    """The model's side failed."""
+
+    exit_code = 3
+
+
+class MissingKey(ProviderError):
+    """The provider needs a key, and none is set."""
+
+    def __init__(self, *, provider: str, variables: tuple[str, ...]) -> None:
+        self.provider, self.variables = provider, variables
+        super().__init__(
+            f"{provider} needs a key and none is set. Set {' or '.join(variables)} in the environment, or use a model "
+            "without a key: '-m local', or '-m replay:PATH'."
+        )
+
+
+class MissingExtra(ProviderError):
+    """A package that this provider needs is not installed."""
+
+    def __init__(self, *, what: str, extra: str) -> None:
+        self.what, self.extra = what, extra
+        super().__init__(f"{what} is not installed. Install it with: pip install 'sandloop[{extra}]'.")
+
+
+class KeyRefused(ProviderError):
+    """The provider refused the key."""
+
+    def __init__(self, *, provider: str, said: str, variables: tuple[str, ...] = ()) -> None:
+        self.provider, self.said, self.variables = provider, said, variables
+        check = f"Check the value of {' or '.join(variables)}" if variables else "Check the key"
+        super().__init__(f"{provider} refused the key: {said}. {check}, and that its account may use this model.")
+
+
+class ModelNotFound(ProviderError):
+    """The provider has no such model."""
+
+    def __init__(self, *, provider: str, model: str, said: str) -> None:
+        self.provider, self.model, self.said = provider, model, said
+        super().__init__(f"{provider} has no model {model!r}: {said}. Check the model's name with the provider.")
+
+
+class RateLimited(ProviderError):
+    """Too many requests, or the account's quota is spent."""
+
+    def __init__(self, *, provider: str, said: str, wait: float | None = None) -> None:
+        self.provider, self.said, self.wait = provider, said, wait
+        do = f"Try again in {wait:.0f} s" if wait else "Try again later, or check the account's quota"
+        super().__init__(f"{provider} takes no more requests now: {said}. {do}.")
+
+
+class Overloaded(ProviderError):
+    """The provider is overloaded or broken."""
+
+    def __init__(self, *, provider: str, status: int | None, said: str) -> None:
+        self.provider, self.status, self.said = provider, status, said
+        super().__init__(f"{provider} failed with status {status}: {said}. Try again later, or use another model.")
+
+
+class Unreachable(ProviderError):
+    """No connection to the provider, or it broke in the middle of a reply."""
+
+    def __init__(self, *, provider: str, address: str, said: str) -> None:
+        self.provider, self.address, self.said = provider, address, said
+        super().__init__(f"{provider} at {address} can't be reached: {said}. Check the address and the network.")
+
+
+class Refused(ProviderError):
+    """The model declined to answer."""
+
+    def __init__(self, *, provider: str, said: str) -> None:
+        self.provider, self.said = provider, said
+        super().__init__(f"{provider} declined to answer: {said}. Ask differently, or use another model.")
+
+
+class NativeUnavailable(ProviderError):
+    """The provider's own interpreter can't do this; `auto` continues on the local route."""
+
+    def __init__(self, *, provider: str, said: str) -> None:
+        self.provider, self.said = provider, said
+        super().__init__(f"{provider} can't run the code itself: {said}. Use route 'auto' or 'local'.")
+
+
+class BadReply(ProviderError):
+    """An answer that can't be read, or a request the provider calls malformed."""
+
+    def __init__(self, *, provider: str, said: str) -> None:
+        self.provider, self.said = provider, said
+        super().__init__(f"{provider} sent an answer that can't be used: {said}. Try again, or use another model.")
+
+
+class SandboxError(SandloopError):
+    """The place where code runs failed."""
+
+    exit_code = 4
+
+
+class EngineUnavailable(SandboxError):
+    """No container engine answers, or it may not be used."""
+
+    def __init__(self, *, address: str, said: str, do: str) -> None:
+        self.address, self.said, self.do = address, said, do
+        super().__init__(f"Docker does not answer on {address}: {said}. {do}.")
+
+
+class ImageUnavailable(SandboxError):
+    """The sandbox image is missing and could not be built."""
+
+    def __init__(self, *, image: str, said: str, do: str) -> None:
+        self.image, self.said, self.do = image, said, do
+        super().__init__(f"The sandbox image {image} can't be had: {said}. {do}.")
+
+
+class Unsafe(SandboxError):
+    """A required control is not in force, so nothing was run."""
+
+    def __init__(self, *, control: str, found: str, do: str) -> None:
+        self.control, self.found, self.do = control, found, do
+        super().__init__(f"The sandbox is not closed: {control}, found {found}; nothing was run. {do}.")
+
+
+class SandboxLost(SandboxError):
+    """The container went away, stopped answering, or said something it can't say."""
+
+    def __init__(self, *, said: str) -> None:
+        self.said = said
+        super().__init__(f"The sandbox was lost: {said}. Its variables and files are gone; ask again to start a new one.")
+
+
+class LimitReached(SandloopError):
+    """A limit of the caller ended the run; `.result` has what was done."""
+
+    exit_code = 5
+
+    def __init__(self, *, limit: str, value: float) -> None:
+        self.limit, self.value = limit, value
+        super().__init__(
+            f"The run reached its limit of {limit} = {value:g}. What it did so far is kept; raise Limits.{limit} to go on."
+        )

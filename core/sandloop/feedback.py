@@ -1,0 +1,59 @@
+"""What a run of code tells the model: bounded, delimited, with a plain note of what was left out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sandloop.events import CodeRan, FileMade
+from sandloop.sizes import human_size
+
+STDOUT_CHARS = 8_000
+STDERR_CHARS = 3_000
+"""About 2,000 and 750 tokens a step: a table of 60 rows and a long traceback fit, and thirty steps fit a 128k window."""
+
+SAME_CODE = (
+    "This is word for word the code that failed before, so it failed again. Read the last line of the error, and change the "
+    "code where it says: look at the real column names and types first (print(df.columns.tolist()), print(df.dtypes))."
+)
+_WHY_STOPPED = {
+    "time": "It was stopped: it ran longer than its time limit.",
+    "memory": "It was stopped: it used more memory than its limit. Read less of the data at once.",
+    "output": "It was stopped: it printed too much.",
+    "processes": "It was stopped: it started too many processes or threads.",
+    "disk": "It was stopped: the working folder is full.",
+    "interrupt": "It was interrupted by the user.",
+    "provider": "The provider stopped it.",
+}
+
+
+def head_and_tail(text: str, limit: int, cut_before: int = 0) -> str:
+    """At most `limit` characters: the first three quarters and the last quarter, with a note between."""
+    if len(text) <= limit:
+        return text if not cut_before else f"{text}\n[{cut_before} bytes of the middle are left out]"
+    head, tail = limit * 3 // 4, limit // 4
+    return f"{text[:head]}\n[{len(text) - head - tail + cut_before} characters are left out here]\n{text[-tail:]}"
+
+
+def describe_run(ran: CodeRan, files: Sequence[FileMade], *, same_as_failed: bool = False) -> str:
+    """The text that goes back to the model for one cell."""
+    parts: list[str] = []
+    if ran.stdout.strip():
+        parts.append("Output:\n" + head_and_tail(ran.stdout.rstrip(), STDOUT_CHARS, ran.stdout_cut))
+    stderr = ran.stderr.rstrip()
+    if ran.error is not None:
+        stderr = f"{stderr}\n{ran.error.traceback.rstrip()}".strip()
+    if stderr:
+        parts.append(("Warnings:\n" if ran.ok else "Error:\n") + head_and_tail(stderr, STDERR_CHARS, ran.stderr_cut))
+    if ran.stopped_by != "itself":
+        parts.append(_WHY_STOPPED[ran.stopped_by])
+    elif ran.exit_code and ran.error is None:
+        parts.append(f"It ended with exit code {ran.exit_code}.")
+    if ran.state == "lost":
+        parts.append("All variables are gone; files are still there. Import and load again.")
+    if files:
+        parts.append("Files made: " + ", ".join(f"{f.name} ({human_size(f.size)})" for f in files))
+    if ran.ok and not ran.stdout.strip() and not files:
+        parts.append("It ran and printed nothing. Print what you need to see.")
+    if same_as_failed:
+        parts.append(SAME_CODE)
+    return "\n".join(parts)
