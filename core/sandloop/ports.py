@@ -5,7 +5,7 @@ Core finds both by name through entry points (`sandloop.providers`, `sandloop.sa
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -83,7 +83,7 @@ class Provider(Protocol):
         """Asked from the server where it can say; never raises for a server that can't."""
         ...
 
-    def reply(self, history: Sequence[Event], turn: Turn) -> AsyncIterator[Event]:
+    def reply(self, history: Sequence[Event], turn: Turn) -> AsyncGenerator[Event]:
         """One reply to all that has happened, ending with exactly one `ReplyEnded`.
 
         On the native route it yields `CodeWritten`, `CodeRan` and `FileMade` itself. On the local route it yields text and tool
@@ -178,3 +178,14 @@ class SandboxFactory(Protocol):
     """What an entry point in `sandloop.sandboxes` names."""
 
     def __call__(self, limits: Limits, on_progress: OnProgress) -> Sandbox: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One line of the doctor: what was looked at, how it stands, and the exact next command where there is one."""
+
+    what: str
+    state: Literal["ready", "missing", "optional"]
+    """`optional` is missing but not needed."""
+    says: str
+    do: str = ""

@@ -32,8 +32,8 @@ NATIVE_RULES = """\
 You answer questions about the user's files by running code with your code execution tool.
 - Never guess what a file holds, and never make up a number: read it, compute it, print it.
 - The user's files are in the folder named by the environment variable INPUT_DIR.
-- Write every file meant for the user (charts, tables, workbooks) into the folder named by the environment variable OUTPUT_DIR; \
-files elsewhere do not reach the user.
+- Write every file meant for the user (charts, tables, workbooks) into the folder that the environment variable OUTPUT_DIR names. \
+Files elsewhere do not reach the user.
 - There is no network, and nothing can be installed.
 - End with the answer in plain words and numbers."""
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 def human_size(size: int) -> str:
     """`1.5 MB` for 1,500,000: decimal units, as disks are sold and as the limits are written."""
-    amount = float(size)
-    for unit in ("bytes", "kB", "MB", "GB"):
+    if size < 1000:
+        return f"{size} bytes"
+    amount = size / 1000
+    for unit in ("kB", "MB", "GB"):
         if amount < 1000:
-            break
+            return f"{amount:.1f} {unit}"
         amount /= 1000
-    else:
-        unit = "TB"
-    return f"{size} {unit}" if unit == "bytes" else f"{amount:.1f} {unit}"
+    return f"{amount:.1f} TB"

@@ -1,0 +1,193 @@
+"""The command line: the answer on stdout, everything else on stderr, and an exit code that says what happened.
+
+Exit codes: 0 answered, 1 the analysis failed, 2 usage, 3 provider or key, 4 sandbox unavailable, 5 limit reached, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Generator
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from sandloop.result import Result
+
+app = typer.Typer(
+    name="sandloop",
+    help="Ask any model about your files: it writes code, a sealed sandbox runs it, the answer and the files come back.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: 0 answered, 1 failed, 2 usage, 3 provider or key, 4 sandbox unavailable, 5 limit reached, 130 interrupted.",
+)
+INTERRUPTED = 130
+
+
+class RouteOption(StrEnum):
+    """The values of `--route`."""
+
+    auto = "auto"
+    native = "native"
+    local = "local"
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"sandloop {version('sandloop')}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Ask any model about your files."""
+
+
+@app.command()
+def analyze(
+    question: Annotated[str, typer.Argument(help="What to find out, in words.")],
+    files: Annotated[list[str] | None, typer.Argument(metavar="[FILE]...", help="Files to look at; never changed.")] = None,
+    model: Annotated[
+        str | None, typer.Option("-m", "--model", help="A profile, 'provider:model', a provider, 'local', or 'replay:PATH'.")
+    ] = None,
+    route: Annotated[
+        RouteOption | None, typer.Option("--route", help="Where the code runs: the provider's servers, or here in Docker.")
+    ] = None,
+    base_url: Annotated[str | None, typer.Option("--base-url", help="The server's address, for 'compatible' and others.")] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="DIR", help="Where made files are saved. [default: sandloop-output/ID]"),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the whole result as JSON instead of the answer.")] = False,
+) -> None:
+    """Ask a question about files. The answer goes to stdout, progress to stderr, made files to a folder."""
+    from sandloop.errors import UsageError
+    from sandloop.settings import Settings
+
+    if output is not None and output.exists() and not output.is_dir():
+        _fail(UsageError(f"{output} is not a folder, so files can't be saved there. Name a folder with -o."))
+    settings = Settings(model=model, route=route.value if route else None, base_url=base_url)
+    with _ending_well():
+        _analyze(question, files or [], settings, output, as_json)
+
+
+def _analyze(question: str, files: list[str], settings: object, output: Path | None, as_json: bool) -> None:
+    from sandloop.api import Session
+    from sandloop.display import Display
+    from sandloop.errors import SandloopError
+    from sandloop.settings import Settings
+
+    assert isinstance(settings, Settings)  # noqa: S101 - the type is imported here, since it is slow to import
+    console = _stderr()
+    display = Display(console)
+    session: Session | None = None
+    try:
+        with Session(settings=settings) as session:
+            for event in session.stream(question, files):
+                display.show(event)
+    except SandloopError as error:
+        _finish(error.result, output, as_json, console)
+        _fail(error)
+    except (KeyboardInterrupt, SystemExit):
+        if session is not None:
+            _finish(session.result, output, as_json, console)
+        raise
+    _finish(session.result, output, as_json, console)
+
+
+def _finish(result: Result | None, output: Path | None, as_json: bool, console: Console) -> None:
+    """Save what was made and print what there is, also after a failure: nothing a run has paid for is lost."""
+    from rich.markup import escape
+
+    from sandloop.errors import UsageError
+    from sandloop.printable import printable
+
+    if result is None:
+        return
+    folder = output or Path("sandloop-output") / result.id
+    for made in result.files:
+        try:
+            console.print(f"[green]saved[/] {escape(printable(str(made.save(folder))))}", highlight=False, soft_wrap=True)
+        except UsageError as error:
+            console.print(f"[yellow]![/] {escape(printable(str(error)))}", highlight=False, soft_wrap=True)
+    if as_json:
+        print(result.to_json())
+    elif result.answered:
+        print(printable(result.text))
+    usage = result.usage
+    if usage.input_tokens or usage.output_tokens:
+        cost = f", about ${result.cost:.4f}" if result.cost is not None else ""
+        console.print(f"[dim]{usage.input_tokens} tokens in, {usage.output_tokens} out{cost}[/]", highlight=False)
+
+
+@app.command()
+def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False) -> None:
+    """What is there, what is missing, and the exact next command. Keys are shown as present or not, never their value."""
+    from sandloop.doctor import diagnose, report
+
+    with _ending_well():
+        findings = diagnose()
+        print(report(findings, as_json=as_json), end="")
+        raise typer.Exit(next((code for code, finding in findings if finding.state == "missing"), 0))
+
+
+def _stderr() -> Console:
+    from rich.console import Console
+
+    return Console(stderr=True)
+
+
+def _fail(error: Exception) -> NoReturn:
+    """One or two sentences, no traceback, the right exit code."""
+    from sandloop.printable import printable
+
+    print(f"sandloop: {printable(str(error))}", file=sys.stderr)
+    raise typer.Exit(getattr(error, "exit_code", 1))
+
+
+@contextlib.contextmanager
+def _ending_well() -> Generator[None]:
+    """Ends with the right code on Ctrl-C, SIGTERM, a closed pipe and errors, after everything was cleaned up."""
+    from sandloop.errors import SandloopError
+
+    def terminated(number: int, _: object) -> NoReturn:
+        raise SystemExit(128 + number)
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, terminated)
+    try:
+        yield
+    except SandloopError as error:
+        _fail(error)
+    except KeyboardInterrupt:
+        print("sandloop: interrupted; what the run had so far is above.", file=sys.stderr)
+        raise typer.Exit(INTERRUPTED) from None
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(1) from None
+    except Exception as error:
+        if os.environ.get("SANDLOOP_DEBUG"):
+            raise
+        _fail(RuntimeError(f"internal error: {type(error).__name__}: {error}. Set SANDLOOP_DEBUG=1 to see where, and report it."))
+
+
+def main() -> None:
+    """The `sandloop` command."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError, ValueError):
+            stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    app()

@@ -1,0 +1,165 @@
+"""A run as it happens, for a person at a terminal. Everything goes to stderr; the answer alone goes to stdout, by the caller.
+
+Text of the model is held back line by line until it is known to be no answer, so that the answer is not shown twice; code
+inside fences is shown as it is written.
+"""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.markup import escape
+from rich.syntax import Syntax
+
+from sandloop.events import (
+    CodeDelta,
+    CodeRan,
+    CodeWritten,
+    Event,
+    FellBack,
+    FileMade,
+    FilesPreviewed,
+    Noted,
+    Output,
+    Reminded,
+    ReplyEnded,
+    Retried,
+    RouteChosen,
+    RunStarted,
+    Text,
+)
+from sandloop.printable import printable
+from sandloop.sizes import human_size
+
+_SHOWN_LINES = 40
+"""Lines of output shown of one cell; the result has all that was kept."""
+
+
+class Display:
+    """Draws events on a console. `console` writes to stderr; colours follow the terminal and `NO_COLOR`."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._prose: list[str] = []
+        self._line = ""
+        self._fenced = False
+        self._streamed = ""
+        """Code shown as it was written, since the last reply began."""
+        self._lines_shown = 0
+        self._partial_output = False
+
+    def show(self, event: Event) -> None:
+        """Draw one event."""
+        match event:
+            case RunStarted():
+                names = ", ".join(f"{f.name} ({human_size(f.size)})" for f in event.files)
+                self._say("?", f"{event.question}" + (f"  [{names}]" if names else ""), "bold")
+            case RouteChosen():
+                where = f"{event.route} · {event.provider}" + (f" · {event.model}" if event.model else "")
+                self._say("→", f"{where}: {event.reason}", "cyan")
+            case FilesPreviewed():
+                self._say("→", f"looked into {', '.join(p.name for p in event.previews)} inside the sandbox", "cyan")
+            case Text(text=text):
+                self._text(text)
+            case CodeDelta(text=text):
+                self._write_code(text)
+            case ReplyEnded():
+                self._end_line()
+            case CodeWritten():
+                self._code(event)
+            case Output(text=text):
+                self._output(text)
+            case CodeRan():
+                self._ran(event)
+            case FileMade():
+                self._say("+", f"{event.name} ({human_size(event.size)}, {event.mime})", "green")
+            case Noted() | Retried() | FellBack() | Reminded():
+                self._note(event)
+            case _:
+                pass
+
+    def _note(self, event: Noted | Retried | FellBack | Reminded) -> None:
+        self._flush_prose()
+        match event:
+            case Noted(text=text):
+                self._say("!", text, "yellow")
+            case Retried(reason=reason):
+                self._say("↻", f"asking again: {reason}", "yellow")
+            case FellBack(reason=reason):
+                self._say("↪", f"going on in the local sandbox: {reason}", "yellow")
+            case Reminded(text=text):
+                self._say("↻", f"told the model: {text}", "yellow")
+
+    def _say(self, sign: str, text: str, style: str) -> None:
+        self._break()
+        self._console.print(f"[{style}]{sign}[/] {escape(printable(text))}", highlight=False, soft_wrap=True)
+
+    def _text(self, text: str) -> None:
+        """Complete lines only: a fence is known by its line."""
+        *complete, self._line = (self._line + printable(text)).split("\n")
+        for line in complete:
+            if line.lstrip().startswith(("```", "~~~")):
+                self._fenced = not self._fenced
+                self._flush_prose()
+            elif self._fenced:
+                self._write_code(line + "\n")
+            else:
+                self._prose.append(line)
+
+    def _write_code(self, text: str) -> None:
+        self._flush_prose()
+        self._streamed += text
+        self._console.print(escape(printable(text)), end="", style="dim", highlight=False, soft_wrap=True)
+        self._partial_output = not text.endswith("\n")
+
+    def _end_line(self) -> None:
+        if self._line:
+            self._text("\n")
+        self._fenced = False
+
+    def _flush_prose(self) -> None:
+        """Prose that turned out to be followed by something is no answer: show it."""
+        prose, self._prose = "\n".join(self._prose).strip(), []
+        if prose:
+            self._break()
+            self._console.print(escape(prose), style="dim", highlight=False, soft_wrap=True)
+
+    def _code(self, event: CodeWritten) -> None:
+        """The whole cell, unless it was shown while it was written."""
+        self._flush_prose()
+        self._break()
+        if event.source.strip() not in self._streamed:
+            language = event.language if event.language != "text" else "text"
+            self._console.print(Syntax(printable(event.source.rstrip()), language, theme="ansi_dark", background_color="default"))
+        self._streamed = ""
+        self._lines_shown = 0
+
+    def _output(self, text: str) -> None:
+        lines = printable(text).splitlines(keepends=True)
+        room = _SHOWN_LINES - self._lines_shown
+        shown = "".join(lines[: max(0, room)])
+        self._lines_shown += len(lines)
+        if shown:
+            self._console.print(escape(shown), end="", highlight=False, soft_wrap=True)
+            self._partial_output = not shown.endswith("\n")
+        if len(lines) > room >= 0:
+            self._break()
+            self._console.print("[dim]… more output, not shown here[/]", highlight=False)
+            self._lines_shown = _SHOWN_LINES + 1
+
+    def _ran(self, event: CodeRan) -> None:
+        self._break()
+        if event.error is not None:
+            self._say("✗", f"{event.error.name}: {event.error.value}", "red")
+        elif event.stopped_by != "itself":
+            self._say("✗", f"stopped by its limit of {event.stopped_by}", "red")
+        elif event.exit_code:
+            self._say("✗", f"exit code {event.exit_code}", "red")
+        else:
+            self._say("✓", f"ran in {event.seconds:.2f} s" if event.seconds is not None else "ran", "green")
+        if event.state == "lost":
+            self._say("!", "variables were lost; files are still there", "yellow")
+
+    def _break(self) -> None:
+        if self._partial_output:
+            self._console.print()
+            self._partial_output = False

@@ -1,0 +1,247 @@
+"""Questions to one model about files: the files, the interpreter's state and the conversation live on between them."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import replace
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Self
+
+from sandloop import codec
+from sandloop.errors import LimitReached, NativeUnavailable, Refused, SandloopError, UsageError
+from sandloop.events import (
+    Answered,
+    CodeRan,
+    CodeWritten,
+    Event,
+    Failed,
+    FellBack,
+    Noted,
+    Reminded,
+    ReplyEnded,
+    RouteChosen,
+    RunStarted,
+)
+from sandloop.extraction import extract
+from sandloop.files import FileLike, Inputs
+from sandloop.limits import Limits
+from sandloop.loop import Ask, Decline, Finish, Halt, Remind, Run, next_step
+from sandloop.plugins import choose_model, provider_factory
+from sandloop.ports import Provider, Turn
+from sandloop.result import Result
+from sandloop.routing import choose_route
+from sandloop.settings import Route, Settings, resolve
+from sandloop.store import FileStore
+from sandloop.workspace import Workspace
+
+
+class AsyncSession:
+    """Several questions in one conversation: `async with AsyncSession(model="claude") as session: await session.ask(...)`.
+
+    Variables, made files, input files and the provider's container live until the session closes; then everything that was
+    uploaded, and the sandbox, is deleted.
+
+    Args:
+        model: A profile's name, `provider:model`, or a provider for its default model. Default: the settings' model.
+        route: `auto`, `native` or `local`; `local` never uploads a file.
+        limits: The bounds of each question and of the sandbox.
+        settings: Anything else, as this call's layer; the arguments above win over it.
+
+    Raises:
+        UsageError: A setting is wrong, or no provider has that name.
+        ProviderError: The model needs a key, and none is set.
+    """
+
+    def __init__(
+        self,
+        model: str | None = None,
+        *,
+        route: Route | None = None,
+        limits: Limits | None = None,
+        settings: Settings | None = None,
+    ) -> None:
+        call = settings or Settings()
+        call = replace(call, model=model or call.model, route=route or call.route, limits=limits or call.limits)
+        self.settings = resolve(call)
+        self.limits = self.settings.limits or Limits()
+        choice, profile_route = choose_model(self.settings)
+        self._route: Route = call.route or profile_route or self.settings.route or "auto"
+        self._provider: Provider = provider_factory(choice.provider)(choice)
+        self._store = FileStore(file_bytes=self.limits.file_bytes)
+        self._inputs = Inputs(input_bytes=self.limits.input_bytes)
+        self._workspace = Workspace(sandbox=self.settings.sandbox or "docker", limits=self.limits, store=self._store)
+        self._native_failed: str | None = None
+        self._busy = self._closed = False
+        self.history: list[Event] = []
+        """All events of all questions."""
+        self.result: Result | None = None
+        """Of the last question, also when it failed."""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """End the sandbox, delete what was uploaded and what the provider made for us. Idempotent; results stay readable."""
+        if self._closed:
+            return
+        self._closed = True
+        await asyncio.gather(asyncio.shield(self._workspace.close()), asyncio.shield(self._provider.close()))
+
+    async def ask(self, question: str, files: Sequence[FileLike] = ()) -> Result:
+        """The result of one question. Arguments and errors as in `stream`."""
+        async with aclosing(self.stream(question, files)) as events:
+            async for _ in events:
+                pass
+        if self.result is None:
+            raise RuntimeError("a run that ended without error has a result")
+        return self.result
+
+    async def stream(self, question: str, files: Sequence[FileLike] = ()) -> AsyncGenerator[Event]:
+        """The events of one question, as they happen; `.result` has the whole afterwards.
+
+        Args:
+            question: What to find out, in words.
+            files: More files: paths, globs, `(name, bytes)` or open binary files. Those of earlier questions are still there.
+
+        Raises:
+            UsageError: A file can't be taken, or another question is still running.
+            ProviderError, SandboxError, LimitReached: `.result` holds what was done; the last event is `Failed`.
+        """
+        if self._busy or self._closed:
+            raise UsageError(f"This session is {'closed' if self._closed else 'busy with a question'}. Open another one.")
+        if not question.strip():
+            raise UsageError("The question is empty. Ask something about the files.")
+        self._busy, start = True, len(self.history)
+        try:
+            async with aclosing(self._run(question, files)) as events:
+                async for event in events:
+                    yield self._record(event)
+        except Exception as error:
+            if len(self.history) == start:
+                raise
+            self.result = Result(events=tuple(self.history[start:]), store=self._store)
+            failed = self._record(Failed(error=type(error).__name__, message=str(error)))
+            self.result = Result(events=tuple(self.history[start:]), store=self._store)
+            if isinstance(error, SandloopError):
+                error.result = self.result
+            yield failed
+            raise
+        finally:
+            self._busy = False
+            self.result = Result(events=tuple(self.history[start:]), store=self._store)
+
+    def _record(self, event: Event) -> Event:
+        clean = codec.scrub(event)
+        self.history.append(clean)
+        return clean
+
+    async def _run(self, question: str, files: Sequence[FileLike]) -> AsyncGenerator[Event]:
+        """All of one question. Each event is in the history before the next is asked for."""
+        began = time.monotonic()
+        resolved = await asyncio.to_thread(self._inputs.add, files)
+        yield RunStarted(
+            id=f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}",
+            question=question,
+            model=self.settings.model or "",
+            files=tuple(f.file for f in self._inputs.files),
+            new_files=tuple(f.file.name for f in resolved.files),
+            at=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+        for note in resolved.notes:
+            yield Noted(about="file", text=note)
+        native = False
+        async with aclosing(self._choose()) as events:
+            async for event in events:
+                native = isinstance(event, RouteChosen) and event.route == "native"
+                yield event
+        while True:
+            match next_step(self.history, self.limits, seconds=time.monotonic() - began):
+                case Ask():
+                    try:
+                        async with aclosing(self._reply(native, began)) as events:
+                            async for event in events:
+                                yield event
+                    except NativeUnavailable as error:
+                        if not native or self._route != "auto":
+                            raise
+                        self._native_failed, native = error.said, False
+                        yield FellBack(reason=error.said)
+                        async with aclosing(self._choose()) as events:
+                            async for event in events:
+                                yield event
+                case Run(code=cell):
+                    async with aclosing(self._in_time(self._workspace.run(cell), began)) as events:
+                        async for event in events:
+                            yield event
+                case Remind(about=about, text=text):
+                    yield Reminded(about=about, text=text)
+                case Finish(text=text):
+                    yield Answered(text=text)
+                    return
+                case Decline(said=said):
+                    raise Refused(provider=self._provider.name, said=said or "no reason given")
+                case Halt(limit=limit, value=value):
+                    raise LimitReached(limit=limit, value=value)
+
+    async def _choose(self) -> AsyncGenerator[Event]:
+        """Choose the route and, for the local one, make the sandbox ready."""
+        can = await self._provider.capabilities()
+        files = [f.file for f in self._inputs.files]
+        name = self._provider.name
+        chosen = choose_route(self._route, can, files, provider=name, failed=self._native_failed)
+        yield RouteChosen(route=chosen.route, provider=name, model=self._provider.model, reason=chosen.reason)
+        if chosen.route == "local":
+            preview = self.settings.preview is not False
+            async with aclosing(self._workspace.prepare(self._inputs.files, preview=preview)) as events:
+                async for event in events:
+                    yield event
+
+    async def _reply(self, native: bool, began: float) -> AsyncGenerator[Event]:
+        """One reply of the model; on the local route with the cells found in it."""
+        turn = Turn(
+            native=native,
+            files=tuple(self._inputs.files),
+            sink=self._store,
+            limits=self.limits,
+            show_pictures=self.settings.show_pictures is not False,
+        )
+        async with aclosing(self._in_time(self._provider.reply(tuple(self.history), turn), began)) as events:
+            async for event in events:
+                yield event
+                if isinstance(event, ReplyEnded) and not native:
+                    for written in self._cells(event):
+                        yield written
+
+    def _cells(self, reply: ReplyEnded) -> list[CodeWritten]:
+        written = [e for e in self.history if isinstance(e, CodeWritten)]
+        good = {e.code_id for e in self.history if isinstance(e, CodeRan) and e.ok}
+        found = extract(
+            reply,
+            tools_in_use=any(e.calls for e in self.history if isinstance(e, ReplyEnded) and e is not reply),
+            already_ran={e.source for e in written if e.code_id in good},
+        )
+        return [
+            CodeWritten(code_id=f"c{number}", language=cell.language, source=cell.source, origin=cell.origin, call_id=cell.call_id)
+            for number, cell in enumerate(found.cells, len(written) + 1)
+        ]
+
+    async def _in_time(self, events: AsyncGenerator[Event], began: float) -> AsyncGenerator[Event]:
+        """The events, until the question's wall time is over. The clock is set around each one, never across a yield."""
+        async with aclosing(events) as open_events:
+            while True:
+                try:
+                    async with asyncio.timeout(max(0.0, self.limits.seconds - (time.monotonic() - began))):
+                        event = await anext(open_events)
+                except StopAsyncIteration:
+                    return
+                except TimeoutError:
+                    raise LimitReached(limit="seconds", value=self.limits.seconds) from None
+                yield event

@@ -1,0 +1,196 @@
+"""Settings in layers, the nearest first: the call, the environment, `sandloop.toml` found upwards, the user's file, defaults.
+
+Keys of vendors are never settings: they come from the environment (or a key store) under the vendors' own names.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, Literal, TypeAlias, get_args
+
+from sandloop.errors import BadSetting
+from sandloop.limits import Limits
+
+Route: TypeAlias = Literal["auto", "native", "local"]
+PREFIX = "SANDLOOP_"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """A `[models.NAME]` table: a name of the user's own for a provider, a model and how to reach it."""
+
+    provider: str
+    model: str | None = None
+    route: Route | None = None
+    base_url: str | None = None
+    key_variable: str | None = None
+    """The environment variable that holds the key; never the key itself."""
+    parameters: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How runs are made. None means that this layer says nothing."""
+
+    model: str | None = None
+    """A profile's name, `provider:model`, or a provider for its default model."""
+    route: Route | None = None
+    """`auto`: native where the model runs code and the files fit, else local. `local` never uploads a file."""
+    limits: Limits | None = None
+    preview: bool | None = None
+    """Tell the model columns, first rows and the like, made inside the sandbox."""
+    show_pictures: bool | None = None
+    """Show made pictures to a model that can see them."""
+    sandbox: str | None = None
+    """The name of an entry point in `sandloop.sandboxes`."""
+    base_url: str | None = None
+    """The server's address, for a provider that takes one."""
+    models: Mapping[str, Profile] | None = None
+
+
+DEFAULTS = Settings(model="claude", route="auto", limits=Limits(), preview=True, show_pictures=True, sandbox="docker", models={})
+_PLAIN = ("model", "route", "preview", "show_pictures", "sandbox", "base_url")
+_LIMITS = {f.name: f.type for f in fields(Limits)}
+
+
+def layered(*nearest_first: Settings) -> Settings:
+    """The first layer that says something wins, field by field; limits and profiles are merged one by one."""
+    chosen: dict[str, Any] = {}
+    for f in fields(Settings):
+        said = [v for s in nearest_first if (v := getattr(s, f.name)) is not None]
+        chosen[f.name] = said[0] if said else None
+        if f.name == "models":
+            chosen["models"] = {name: profile for layer in reversed(said) for name, profile in layer.items()}
+    return Settings(**chosen)
+
+
+def resolve(call: Settings = Settings(), *, environ: Mapping[str, str] | None = None, cwd: Path | None = None) -> Settings:
+    """All layers as one, with no field None but `base_url`. Raises `BadSetting` with the place and the nearest right name.
+
+    Args:
+        environ: Instead of the process's environment.
+        cwd: Where the search for `sandloop.toml` begins, instead of the current folder.
+    """
+    environ = os.environ if environ is None else environ
+    layers: list[Settings] = []
+    limits: dict[str, Any] = {}
+    for source, table in reversed([*_file_tables(cwd or Path.cwd(), environ), _env_table(environ)]):
+        layers.append(_from_table(table, source))
+        limits = _checked_limits(table.get("limits", {}), source) | limits
+    merged = layered(call, *layers, DEFAULTS)
+    return replace(merged, limits=call.limits or replace(Limits(), **limits))
+
+
+def _file_tables(cwd: Path, environ: Mapping[str, str]) -> list[tuple[str, dict[str, Any]]]:
+    """The user's file, then the nearest `sandloop.toml` upwards: farthest first."""
+    from platformdirs import user_config_path
+
+    user = Path(environ["SANDLOOP_CONFIG"]) if environ.get("SANDLOOP_CONFIG") else user_config_path("sandloop") / "config.toml"
+    project = next((p for folder in (cwd, *cwd.parents) if (p := folder / "sandloop.toml").is_file()), None)
+    return [(str(p), _read(p)) for p in (user, project) if p is not None and p.is_file()]
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise BadSetting(name=path.name, why=f"can't be read: {error}", where=str(path)) from error
+
+
+def _env_table(environ: Mapping[str, str]) -> tuple[str, dict[str, Any]]:
+    """`SANDLOOP_ROUTE=local`, `SANDLOOP_STEP_SECONDS=60`: settings and limits by their own names."""
+    table: dict[str, Any] = {"limits": {}}
+    for name in (*_PLAIN, *_LIMITS):
+        if (value := environ.get(PREFIX + name.upper())) is not None:
+            (table if name in _PLAIN else table["limits"])[name] = value
+    return "the environment", table
+
+
+def _from_table(table: Mapping[str, Any], source: str) -> Settings:
+    known = (*_PLAIN, "limits", "models")
+    for name in table:
+        if name not in known:
+            raise BadSetting(name=name, why="does not exist", where=source, nearest=nearest(name, known))
+    chosen: dict[str, Any] = {}
+    for name in _PLAIN:
+        if name in table:
+            chosen[name] = _bool(name, table[name], source) if name in ("preview", "show_pictures") else _text(name, table, source)
+    if "route" in chosen:
+        chosen["route"] = route_named(chosen["route"], source)
+    if "models" in table:
+        chosen["models"] = {name: _profile(name, row, source) for name, row in _table("models", table["models"], source).items()}
+    return Settings(**chosen)
+
+
+def _checked_limits(table: object, source: str) -> dict[str, Any]:
+    return {name: _limit(name, value, source) for name, value in _table("limits", table, source).items()}
+
+
+def _limit(name: str, value: object, source: str) -> int | float | None:
+    if name not in _LIMITS:
+        raise BadSetting(name=name, why="does not exist", where=source, nearest=nearest(name, tuple(_LIMITS)))
+    if value in ("none", "") and "None" in str(_LIMITS[name]):
+        return None
+    try:
+        number = float(str(value)) if "float" in str(_LIMITS[name]) else int(str(value))
+    except ValueError:
+        raise BadSetting(name=name, why=f"is {value!r}, but must be a number", where=source) from None
+    if not number > 0:
+        raise BadSetting(name=name, why=f"is {value!r}, but must be above 0", where=source)
+    return number
+
+
+def _profile(name: str, row: object, source: str) -> Profile:
+    table = _table(name, row, source)
+    known = tuple(f.name for f in fields(Profile))
+    for key in table:
+        if key in ("key", "api_key"):
+            raise BadSetting(
+                name=f"models.{name}.{key}", why="holds a key; name a variable in 'key_variable' instead", where=source
+            )
+        if key not in known:
+            raise BadSetting(name=f"models.{name}.{key}", why="does not exist", where=source, nearest=nearest(key, known))
+    if "provider" not in table:
+        raise BadSetting(name=f"models.{name}", why="has no 'provider'", where=source)
+    texts = {k: _text(k, table, source) for k in ("provider", "model", "base_url", "key_variable") if k in table}
+    route = route_named(_text("route", table, source), source) if "route" in table else None
+    return Profile(**texts, route=route, parameters=_table("parameters", table.get("parameters", {}), source))
+
+
+def route_named(text: str, source: str = "") -> Route:
+    """The route of that name. Raises `BadSetting`."""
+    for route in get_args(Route):
+        if text == route:
+            return route  # type: ignore[no-any-return]
+    raise BadSetting(name="route", why=f"is {text!r}, but must be auto, native or local", where=source)
+
+
+def _table(name: str, value: object, source: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise BadSetting(name=name, why="must be a table", where=source)
+    return {str(k): v for k, v in value.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+
+
+def _text(name: str, table: Mapping[str, Any], source: str) -> str:
+    if not isinstance(table[name], str) or not table[name]:
+        raise BadSetting(name=name, why=f"is {table[name]!r}, but must be text", where=source)
+    return str(table[name])
+
+
+def _bool(name: str, value: object, source: str) -> bool:
+    if isinstance(value, bool):
+        return value
+    known = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+    if str(value).lower() not in known:
+        raise BadSetting(name=name, why=f"is {value!r}, but must be true or false", where=source)
+    return known[str(value).lower()]
+
+
+def nearest(name: str, known: tuple[str, ...]) -> str | None:
+    """The known name that a typo most likely meant."""
+    return next(iter(difflib.get_close_matches(name, known, n=1)), None)

@@ -1,0 +1,72 @@
+"""Where the bytes of a run are on this machine: a private folder, a file per content, gone with its last result."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+import weakref
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+from sandloop.errors import BadFile
+from sandloop.events import FileMade
+from sandloop.mime import mime_of
+from sandloop.names import clean_path
+from sandloop.sizes import human_size
+
+
+class FileStore:
+    """Files by the SHA-256 of their content, in a folder that only this user can read.
+
+    The folder goes when the store is no longer referenced, at the latest when the process ends; a `Result` holds its store.
+    """
+
+    def __init__(self, *, file_bytes: int) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="sandloop-"))
+        self.file_bytes = file_bytes
+        self._gone = weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
+
+    def path(self, sha256: str) -> Path:
+        """Where the bytes with that sum are, or would be."""
+        if len(sha256) != 64 or not set(sha256) <= set("0123456789abcdef"):
+            raise ValueError(f"not a SHA-256: {sha256!r}")
+        return self.folder / sha256
+
+    async def add(
+        self, name: str, chunks: AsyncIterator[bytes], *, code_id: str | None = None, change: Literal["new", "changed"] = "new"
+    ) -> FileMade:
+        """Keep the bytes under a cleaned name. Raises `BadFile` when there are more than `file_bytes`."""
+        clean = clean_path(name)
+        handle, unfinished = tempfile.mkstemp(dir=self.folder)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                size, sha256 = await self._copy(chunks, file, clean)
+            mime = mime_of(Path(unfinished), clean)
+            Path(unfinished).replace(self.path(sha256))
+        except BaseException:
+            Path(unfinished).unlink(missing_ok=True)
+            raise
+        return FileMade(name=clean, size=size, mime=mime, sha256=sha256, change=change, code_id=code_id)
+
+    async def _copy(self, chunks: AsyncIterator[bytes], file: BinaryIO, name: str) -> tuple[int, str]:
+        size, digest = 0, hashlib.sha256()
+        async for chunk in chunks:
+            size += len(chunk)
+            if size > self.file_bytes:
+                raise BadFile(
+                    name=name,
+                    why=f"was made by the code and is over {human_size(self.file_bytes)}, so it was not brought back",
+                    do="Raise Limits.file_bytes, or ask for a smaller file",
+                )
+            digest.update(chunk)
+            file.write(chunk)
+        return size, digest.hexdigest()
+
+    def add_bytes(self, content: bytes, sha256: str) -> None:
+        """Keep bytes whose sum is known, as from a stored result. Raises `ValueError` when the sum is another."""
+        if hashlib.sha256(content).hexdigest() != sha256:
+            raise ValueError(f"content does not have the SHA-256 {sha256}")
+        self.path(sha256).write_bytes(content)

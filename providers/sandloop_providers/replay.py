@@ -1,0 +1,183 @@
+"""A recorded run answers again, without a model and without a key; its code runs for real.
+
+`replay:PATH` takes what sandloop wrote: `events.jsonl`, the folder that holds it, or the output of `--json`. Each recorded reply is
+given as it was, its code as tool calls, so the loop runs the same cells. Where the output now differs from the recording, a
+`Noted` event says so. A second question gets the recording's second question, whatever is asked.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import cast
+
+from sandloop import codec
+from sandloop.errors import BadFile, BadReply, UsageError
+from sandloop.events import CodeRan, CodeWritten, Event, Noted, ReplyEnded, RunStarted, Text, ToolCall
+from sandloop.ports import Capabilities, ModelChoice, Turn
+
+FAMILY = "replay"
+MAX_BYTES = 200_000_000
+"""A recording is text; a run of a day stays under a tenth of this."""
+
+
+@dataclass(slots=True)
+class Recorded:
+    """One reply of the recording: what was said, the cells, and what they printed then."""
+
+    text: str = ""
+    cells: list[CodeWritten] = field(default_factory=list[CodeWritten])
+    printed: dict[str, CodeRan] = field(default_factory=dict[str, CodeRan])
+    stop: ReplyEnded | None = None
+
+
+def recorded_replies(events: Sequence[Event]) -> list[Recorded]:
+    """The replies of a recording, in order.
+
+    A native reply, which holds code and results in turn, becomes one reply for each stretch up to a result, so that its code can
+    run here between them.
+    """
+    replies: list[Recorded] = []
+    open_reply = Recorded()
+    native: set[str] = set()
+    for event in events:
+        match event:
+            case RunStarted():
+                open_reply = Recorded()
+            case Text(text=text):
+                if open_reply.printed:
+                    replies.append(open_reply)
+                    open_reply = Recorded()
+                open_reply.text += text
+            case CodeWritten(origin="provider"):
+                if open_reply.printed:
+                    replies.append(open_reply)
+                    open_reply = Recorded()
+                open_reply.cells.append(event)
+                native.add(event.code_id)
+            case CodeRan(code_id=code_id) if code_id in native:
+                open_reply.printed[code_id] = event
+            case ReplyEnded():
+                if open_reply.printed:
+                    replies.append(open_reply)
+                    open_reply = Recorded()
+                elif not open_reply.text:
+                    open_reply.text = event.text
+                open_reply.stop = event
+                if open_reply.text or not native:
+                    replies.append(open_reply)
+                open_reply = Recorded()
+            case CodeWritten() if replies:
+                replies[-1].cells.append(event)
+            case CodeRan() if replies:
+                replies[-1].printed[event.code_id] = event
+            case _:
+                pass
+    return replies
+
+
+def difference(then: CodeRan, now: CodeRan) -> str | None:
+    """What differs between the recorded output and today's, in a few lines; None when nothing does."""
+    if then.exit_code not in (None, now.exit_code):
+        return f"it ended with exit code {now.exit_code}, in the recording with {then.exit_code}"
+    if then.stdout.strip() == now.stdout.strip():
+        return None
+    changed = difflib.unified_diff(then.stdout.splitlines(), now.stdout.splitlines(), "recorded", "now", lineterm="", n=0)
+    return "it printed something else:\n" + "\n".join(line for line, _ in zip(changed, range(12), strict=False))
+
+
+class Replay:
+    """A provider that gives a recording's replies in order."""
+
+    name = FAMILY
+
+    def __init__(self, path: Path, events: Sequence[Event]) -> None:
+        self.model = path.name
+        self._replies = recorded_replies(events)
+        self._given = 0
+        self._told: set[str] = set()
+        self._cells: dict[str, CodeRan] = {}
+        """What the recording printed for a cell, by the cell's source."""
+
+    async def capabilities(self) -> Capabilities:
+        """It runs nothing itself."""
+        return Capabilities(runs_code=False, runs_code_why="the recording gives the replies, and their code runs here")
+
+    async def reply(self, history: Sequence[Event], turn: Turn) -> AsyncGenerator[Event]:
+        """The next recorded reply, after a note on every run whose output differs from the recording."""
+        for note in self._differences(history):
+            yield note
+        if self._given >= len(self._replies):
+            raise BadReply(provider="The recording", said=f"it has no more than {len(self._replies)} replies")
+        recorded = self._replies[self._given]
+        self._given += 1
+        if recorded.text:
+            yield Text(text=recorded.text)
+        calls: list[ToolCall] = []
+        for position, cell in enumerate(recorded.cells):
+            if (then := recorded.printed.get(cell.code_id)) is not None:
+                self._cells[cell.source] = then
+            arguments = json.dumps({"code": cell.source})
+            calls.append(ToolCall(id=f"replay-{self._given}-{position}", name=cell.language, arguments=arguments))
+        cut_off = recorded.stop is not None and recorded.stop.stop == "length"
+        yield ReplyEnded(
+            stop="length" if cut_off else "end", text=recorded.text, calls=tuple(calls), model=self.model, family=FAMILY
+        )
+
+    def _differences(self, history: Sequence[Event]) -> list[Noted]:
+        sources = {e.code_id: e.source for e in history if isinstance(e, CodeWritten)}
+        notes: list[Noted] = []
+        for now in (e for e in history if isinstance(e, CodeRan) and e.code_id not in self._told):
+            self._told.add(now.code_id)
+            then = self._cells.get(sources.get(now.code_id, ""))
+            if then is not None and (how := difference(then, now)) is not None:
+                notes.append(Noted(about="replay", text=f"Cell {now.code_id} differs from the recording: {how}"))
+        return notes
+
+    async def close(self) -> None:
+        """Nothing to delete."""
+
+
+def load(path: Path) -> list[Event]:
+    """The events of a recording. Raises `BadFile` or `UsageError`."""
+    file = path / "events.jsonl" if path.is_dir() else path
+    try:
+        if file.stat().st_size > MAX_BYTES:
+            raise BadFile(name=str(file), why=f"is over {MAX_BYTES} bytes, too large for a recording", do="Name another file")
+        text = file.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        raise BadFile(name=str(file), why="is not text", do="Name a recording: events.jsonl or the output of --json") from error
+    except OSError as error:
+        raise BadFile(name=str(file), why=f"can't be read: {error.strerror}", do="Name a recording that exists") from error
+    try:
+        whole = json.loads(text)
+    except ValueError:
+        return [codec.from_json(line) for line in text.splitlines() if line.strip()]
+    match whole:
+        case {"events": [*events]}:
+            return [codec.from_plain(event) for event in cast("list[object]", events)]
+        case _:
+            return [codec.from_plain(whole)]
+
+
+class ReplayFactory:
+    """Opens `replay:PATH`."""
+
+    key_variables: tuple[str, ...] = ()
+    default_model: str | None = None
+
+    def __call__(self, choice: ModelChoice) -> Replay:
+        """Raises `UsageError` when no recording is named or it can't be read."""
+        if not choice.model:
+            raise UsageError("The model 'replay' needs a recording. Name one as 'replay:PATH'.")
+        path = Path(choice.model).expanduser()
+        events = load(path)
+        if not any(isinstance(e, ReplyEnded) for e in events):
+            raise BadFile(name=str(path), why="holds no reply of a model", do="Name a recording of a run that got a reply")
+        return Replay(path, events)
+
+
+replay = ReplayFactory()
