@@ -1,0 +1,112 @@
+"""Settings in layers, each wrong one named with its place and the nearest right one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sandloop.errors import BadSetting, MissingKey, UnknownModel
+from sandloop.limits import Limits
+from sandloop.plugins import choose_model
+from sandloop.settings import Profile, Settings, resolve
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    (tmp_path / "project/deep").mkdir(parents=True)
+    return tmp_path
+
+
+def resolved(home: Path, call: Settings | None = None, user: str = "", project: str = "", **environ: str) -> Settings:
+    (home / "user.toml").write_text(user)
+    (home / "project/sandloop.toml").write_text(project)
+    environ["SANDLOOP_CONFIG"] = str(home / "user.toml")
+    return resolve(call or Settings(), environ=environ, cwd=home / "project/deep")
+
+
+def test_the_nearest_layer_wins_field_by_field(home: Path) -> None:
+    everything = resolved(
+        home,
+        Settings(route="local"),
+        user='model = "user"\nroute = "native"\nsandbox = "user"\n[limits]\nturns = 1\ncpus = 1.5\n',
+        project='model = "project"\nroute = "native"\n[limits]\nturns = 2\n',
+        SANDLOOP_MODEL="environment",
+        SANDLOOP_STEP_SECONDS="9",
+    )
+    assert (everything.route, everything.model, everything.sandbox) == ("local", "environment", "user")
+    assert everything.limits == Limits(turns=2, cpus=1.5, step_seconds=9)
+
+
+def test_without_any_layer_the_defaults_hold(home: Path) -> None:
+    plain = resolved(home)
+    assert (plain.model, plain.route, plain.sandbox, plain.preview) == ("claude", "auto", "docker", True)
+    assert plain.limits == Limits()
+
+
+def test_limits_of_the_call_replace_all_others(home: Path) -> None:
+    assert resolved(home, Settings(limits=Limits(turns=3)), SANDLOOP_TURNS="9").limits == Limits(turns=3)
+
+
+@pytest.mark.parametrize(
+    ("project", "says"),
+    [
+        ('modle = "x"', "Did you mean 'model'"),
+        ("[limits]\nstep_second = 1", "Did you mean 'step_seconds'"),
+        ('route = "lokal"', "must be auto, native or local"),
+        ("[limits]\nturns = 0", "must be above 0"),
+        ("[limits]\nturns = 'many'", "must be a number"),
+        ("preview = 'maybe'", "true or false"),
+        ("model = 3", "must be text"),
+        ("models = 3", "must be a table"),
+        ("[models.x]\nmodel = 'y'", "no 'provider'"),
+        ("[models.x]\nprovider = 'p'\napi_key = 's3cret'", "key_variable"),
+        ("[models.x]\nprovider = 'p'\nbase_ulr = 'y'", "Did you mean 'base_url'"),
+        ("not toml", "can't be read"),
+    ],
+)
+def test_a_wrong_setting_is_named_with_its_file(home: Path, project: str, says: str) -> None:
+    with pytest.raises(BadSetting, match=says) as raised:
+        resolved(home, project=project)
+    assert "sandloop.toml" in str(raised.value)
+    assert "s3cret" not in str(raised.value)
+
+
+def test_a_wrong_variable_names_the_environment(home: Path) -> None:
+    with pytest.raises(BadSetting, match="the environment"):
+        resolved(home, SANDLOOP_ROUTE="remote")
+
+
+@pytest.mark.parametrize(
+    ("name", "provider", "model"),
+    [
+        ("claude", "claude", None),
+        ("anthropic:claude-x", "anthropic", "claude-x"),
+        ("ollama/qwen3:8b", "ollama", "qwen3:8b"),
+        ("ollama:qwen3:8b", "ollama", "qwen3:8b"),
+        ("openrouter/meta/llama", "openrouter", "meta/llama"),
+        ("claude-opus-9", "claude", "claude-opus-9"),
+        ("replay:/tmp/x.jsonl", "replay", "/tmp/x.jsonl"),
+        ("local:small", "local", "small"),
+        ("fast", "groq", "llama-9"),
+    ],
+)
+def test_a_name_finds_its_provider_and_model(name: str, provider: str, model: str | None) -> None:
+    profiles = {"fast": Profile(provider="groq", model="llama-9", route="local")}
+    choice, route = choose_model(Settings(model=name, models=profiles), {})
+    assert (choice.provider, choice.model) == (provider, model)
+    assert route == ("local" if name == "fast" else None)
+
+
+def test_an_unknown_model_names_the_nearest() -> None:
+    with pytest.raises(UnknownModel, match="Did you mean 'ollama'"):
+        choose_model(Settings(model="olama:qwen"), {})
+
+
+def test_a_profile_takes_its_key_from_its_variable_and_shows_it_nowhere() -> None:
+    profiles = {"p": Profile(provider="compatible", key_variable="MY_KEY")}
+    choice, _ = choose_model(Settings(model="p", models=profiles), {"MY_KEY": "s3cret"})
+    assert choice.key == "s3cret"
+    assert "s3cret" not in repr(choice)
+    with pytest.raises(MissingKey, match="MY_KEY"):
+        choose_model(Settings(model="p", models=profiles), {})
