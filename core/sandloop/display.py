@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.syntax import Syntax
 
 from sandloop.events import (
+    Answered,
     CodeDelta,
     CodeRan,
     CodeWritten,
@@ -70,6 +71,8 @@ class Display:
                 self._output(text)
             case CodeRan():
                 self._ran(event)
+            case Answered():
+                self._prose = []
             case FileMade():
                 self._say("+", f"{event.name} ({human_size(event.size)}, {event.mime})", "green")
             case Noted() | Retried() | FellBack() | Reminded():

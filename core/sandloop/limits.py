@@ -33,6 +33,7 @@ class Limits:
     memory: int = 2_000 * MB
     """What the code may use beside its files. Files live in memory too and have their own bounds below."""
     cpus: float = 2
+    """Cores the code may keep busy."""
     processes: int = 128
     """Threads count too, as the kernel counts them."""
     input_bytes: int = 1_000 * MB
