@@ -101,7 +101,7 @@ def _analyze(question: str, files: list[str], settings: object, output: Path | N
                 display.show(event)
     except SandloopError as error:
         _finish(error.result, output, as_json, console)
-        _fail(error)
+        raise
     except (KeyboardInterrupt, SystemExit):
         if session is not None:
             _finish(session.result, output, as_json, console)
@@ -171,6 +171,8 @@ def _ending_well() -> Generator[None]:
         signal.signal(number, terminated)
     try:
         yield
+    except typer.Exit:
+        raise
     except SandloopError as error:
         _fail(error)
     except KeyboardInterrupt:

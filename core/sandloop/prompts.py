@@ -65,7 +65,7 @@ def question_text(question: str, files: Sequence[InputFile], previews: Sequence[
     if not files:
         return question
     by_name = {p.name: p.text for p in previews}
-    lines = ["Files in the current folder:"]
+    lines = ["Files:"]
     for file in files:
         lines.append(f"\n{file.name!r} ({human_size(file.size)}, {file.mime})")
         if file.name in by_name:

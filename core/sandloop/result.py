@@ -33,8 +33,13 @@ class ResultFile:
     """A file the code made, in its last version."""
 
     made: FileMade
-    path: Path = field(repr=False)
-    """Where its bytes are while the result is held; save it to keep it."""
+    store: FileStore = field(repr=False, compare=False)
+    """Held, so that the bytes stay as long as this object does."""
+
+    @property
+    def path(self) -> Path:
+        """Where its bytes are as long as this object is held; save it to keep it."""
+        return self.store.path(self.made.sha256)
 
     @property
     def name(self) -> str:
@@ -156,7 +161,7 @@ class Result:
     def files(self) -> ResultFiles:
         """The files the code made, each in its last version."""
         last = {e.name: e for e in self.events if isinstance(e, FileMade)}
-        return ResultFiles(ResultFile(made, self.store.path(made.sha256)) for made in last.values())
+        return ResultFiles(ResultFile(made, self.store) for made in last.values())
 
     @cached_property
     def route(self) -> RouteChosen | None:

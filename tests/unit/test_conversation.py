@@ -37,7 +37,7 @@ def ran(number: int, stdout: str = "1\n", exit_code: int = 0) -> CodeRan:
 def test_the_question_comes_last_and_shows_names_sizes_and_previews_as_they_are() -> None:
     (asked,) = conversation([ASKED, PREVIEW])
     assert asked == Asked(
-        text="Files in the current folder:\n\n'a.csv' (1.5 kB, text/csv)\ncolumns: ' Name', 'Age'\n\nQuestion: How many?",
+        text="Files:\n\n'a.csv' (1.5 kB, text/csv)\ncolumns: ' Name', 'Age'\n\nQuestion: How many?",
         files=("a.csv",),
     )
 

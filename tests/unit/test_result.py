@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 from pathlib import Path
 
@@ -111,12 +112,13 @@ def test_a_picture_shows_in_a_notebook_and_html_does_not() -> None:
     assert list(shown) == ["text/plain"]
 
 
-def test_the_bytes_go_with_the_last_result() -> None:
+def test_the_bytes_go_with_the_last_that_holds_them() -> None:
     whole = result(("a.png", PNG))
-    path = whole.files[0].path
-    assert path.exists()
+    file = whole.files[0]
     del whole
-    import gc
-
     gc.collect()
-    assert not path.parent.exists()
+    assert file.bytes() == PNG
+    folder = file.path.parent
+    del file
+    gc.collect()
+    assert not folder.exists()

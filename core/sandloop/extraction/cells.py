@@ -33,11 +33,11 @@ class Extraction:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What one way of reading a reply found: (language, source) pairs, and whether the last piece was cut off."""
+    """What one way of reading a reply found, and whether the last piece was cut off."""
 
-    code: tuple[tuple[Runnable, str], ...] = ()
+    cells: tuple[Cell, ...] = ()
     cut: bool = False
     why: str = ""
 
     def __bool__(self) -> bool:
-        return bool(self.code) or self.cut
+        return bool(self.cells) or self.cut

@@ -26,7 +26,9 @@ _CALL_TAGS = {
     *("json", "json5", "jsonc", "tool_call", "tool_calls", "tool_code", "tool", "tool_use", "function_call", "function", "xml"),
     *("action", "tool-call", "tool_request", "functioncall", "call", "toolcall"),
 }
-_NOT_RUN_WORDS = re.compile(r"\b(?:no-?run|noexec|no-?exec|eval\s*=\s*false|output|illustration|pseudo(?:code)?|do-?not-?run)\b", re.I)
+_NOT_RUN_WORDS = re.compile(
+    r"\b(?:no-?run|noexec|no-?exec|eval\s*=\s*false|output|illustration|pseudo(?:code)?|do-?not-?run)\b", re.I
+)
 
 
 def tag_kind(info: str) -> TagKind:
@@ -90,7 +92,16 @@ def _is_shown_value(node: ast.expr) -> bool:
     name = node.func.id if isinstance(node.func, ast.Name) else node.func.attr if isinstance(node.func, ast.Attribute) else ""
     if not (name in _REPR_CALLS or name[:1].isupper() or name.endswith("Result")):
         return False
-    names = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)} - {"dtype", "nan", "inf", "NaT", "object", "int64", "np", name}
+    names = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)} - {
+        "dtype",
+        "nan",
+        "inf",
+        "NaT",
+        "object",
+        "int64",
+        "np",
+        name,
+    }
     return not (names - {"float64", "int32", "datetime", "Timestamp", "array", "pd", "float32", "bool", "Timedelta"})
 
 
@@ -107,7 +118,7 @@ def _acts(statement: ast.stmt) -> bool:
         case ast.Expr(value=value):
             return isinstance(value, (ast.Call, ast.Await)) and not _is_shown_value(value)
         case ast.Assign(value=value) | ast.AugAssign(value=value):
-            return any(isinstance(n, (ast.Call, ast.Subscript, ast.BinOp, ast.Name, ast.comprehension)) for n in ast.walk(value)) and (
+            return any(isinstance(n, (ast.Call, ast.Subscript, ast.BinOp, ast.comprehension)) for n in ast.walk(value)) and (
                 not (isinstance(value, ast.Call) and _is_shown_value(value))
             )
         case ast.AnnAssign() | ast.Pass() | ast.Return():

@@ -24,7 +24,9 @@ MEND_CHARS = 200_000
 
 _FENCE_LINE = re.compile(r"\s*(?:`{3,}|~{3,})")
 _INVISIBLE = re.compile("[\u200b\u200c\u200d\u2060\ufeff\u00ad]")
-_INSTALL = re.compile(r"\s*[!%]?\s*(?:sudo\s+)?(?:python3?\s+-m\s+)?(?:uv\s+)?(?:pip3?|conda|mamba|apt|apt-get|brew|uv)\s+(?:-\S+\s+)*(?:install|add|update|sync|upgrade)\b")
+_INSTALL = re.compile(
+    r"\s*[!%]?\s*(?:sudo\s+)?(?:python3?\s+-m\s+)?(?:uv\s+)?(?:pip3?|conda|mamba|apt|apt-get|brew|uv)\s+(?:-\S+\s+)*(?:install|add|update|sync|upgrade)\b"
+)
 
 
 def plain_text(text: str) -> str:
@@ -203,11 +205,15 @@ def _translated(line: str) -> str:
 
 
 def _blank_indents(source: str) -> str:
-    return re.sub(r"^[\s\u00a0\u2000-\u200a\u202f\u3000]+(?=\S)", lambda m: re.sub(r"[^\S\n\t]", " ", m.group()), source, flags=re.M)
+    return re.sub(
+        r"^[\s\u00a0\u2000-\u200a\u202f\u3000]+(?=\S)", lambda m: re.sub(r"[^\S\n\t]", " ", m.group()), source, flags=re.M
+    )
 
 
 def _better_mends() -> tuple[Callable[[str], str], ...]:
-    quotes = str.maketrans({"“": '"', "”": '"', "‘": "'", "’": "'", "„": '"', "＂": '"', "（": "(", "）": ")", "，": ", ", "：": ":"})
+    quotes = str.maketrans(
+        {"“": '"', "”": '"', "‘": "'", "’": "'", "„": '"', "＂": '"', "（": "(", "）": ")", "，": ", ", "：": ":"}
+    )
     return (
         _blank_indents,
         lambda s: _INVISIBLE.sub("", s),

@@ -25,9 +25,8 @@ def without_thinking(text: str) -> str:
     kept: list[str] = []
     depth, start, hidden = 0, 0, 0
     for tag in _TAG.finditer(text):
-        if text[tag.start() - 1 : tag.start()] in tuple(_QUOTES) or text[tag.end() : tag.end() + 1] in tuple(_QUOTES[:3]):
-            if not _fence_at(text, tag.end()):
-                continue
+        if _is_talked_about(text, tag):
+            continue
         if _closes(tag):
             if depth == 0:
                 kept = []
@@ -39,13 +38,15 @@ def without_thinking(text: str) -> str:
             depth += 1
     if depth == 0:
         kept.append(text[start:])
-    elif text[text.rfind("\n", 0, hidden) + 1 : hidden].strip():
+    elif re.search(r"""["=(,r]['"]|["']\s*\+|\w=["']""", text[text.rfind("\n", 0, hidden) + 1 : hidden]):
         kept.append(text[hidden:])
     return "\n".join(kept)
 
 
-def _fence_at(text: str, position: int) -> bool:
-    return text.startswith("```", position)
+def _is_talked_about(text: str, tag: re.Match[str]) -> bool:
+    quote_before = text[max(0, tag.start() - 1) : tag.start()] in tuple(_QUOTES) and not text.endswith("```", 0, tag.start())
+    quote_after = text[tag.end() : tag.end() + 1] in tuple(_QUOTES[:3]) and not text.startswith("```", tag.end())
+    return quote_before or quote_after
 
 
 def _closes(tag: re.Match[str]) -> bool:

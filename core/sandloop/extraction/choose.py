@@ -1,0 +1,180 @@
+"""Which fenced blocks of a reply are code that is meant to run now."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+from sandloop.extraction import text_calls
+from sandloop.extraction.cells import Cell, Found, Runnable
+from sandloop.extraction.fences import Block, blocks, relaxed
+from sandloop.extraction.intent import around, resolves, says_done
+from sandloop.extraction.language import TagKind, acts, imports, is_script, parse, tag_kind
+from sandloop.extraction.source import finish, is_install, without_shell_prompts
+
+LONG_PROSE = 400
+"""Characters of prose after the last block from which on a reply with tools in use is an explanation, not an action."""
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What the conversation says about a reply without a call in it."""
+
+    cut: bool
+    tools_in_use: bool
+    already_ran: Collection[str]
+
+
+def from_fences(text: str, situation: Situation) -> Found:
+    """The cells among the fenced blocks; or of a reply that is a script and nothing else."""
+    strict = blocks(text)
+    found = _choose(strict, text, situation)
+    broken = any(not b.closed and b.end < len(text.rstrip()) for b in strict)
+    if "```" in text and (broken or (not found.cells and not found.why)):
+        again = _choose(blocks(relaxed(text)), text, situation)
+        found = again if again.cells or not found else found
+    return found if found or found.why else _bare(text, strict, situation)
+
+
+def _choose(found: list[Block], text: str, situation: Situation) -> Found:
+    prose = "\n".join(b.before for b in found) + (found[-1].after if found else "")
+    ran = _lines(situation.already_ran)
+    code: list[Cell] = []
+    cut, why = False, ""
+    for block in found:
+        last = block is found[-1]
+        cells = _cells_of(block)
+        if not cells:
+            cut = cut or (situation.cut and last and not block.closed and tag_kind(block.info) in ("call", "none"))
+            continue
+        reason = _not_meant(block, cells, prose, situation, ran)
+        if reason:
+            why = reason
+        elif situation.cut and last and not block.closed:
+            cut = True
+        else:
+            code += [c for c in cells if not any(c.source == d.source for d in code)]
+    return Found(tuple(_without_set_up(code)), cut, "fenced code" if code else why)
+
+
+def _cells_of(block: Block) -> list[Cell]:
+    """The code in a block, whatever the words around it say."""
+    if block.quoted or not block.source.strip():
+        return []
+    kind = tag_kind(block.info)
+    if kind != "other" and (called := text_calls.read_block(block.source)):
+        return [Cell(language=language, source=source, origin="text_tool_call") for language, source in called]
+    return [Cell(language=language, source=source, origin="fenced") for language, source in _code_of(block, kind)]
+
+
+def _code_of(block: Block, kind: TagKind) -> list[tuple[Runnable, str]]:
+    source = block.source
+    match kind:
+        case "python" if not _is_diff(source):
+            return _listed(finish("python", source))
+        case "bash" if not _is_diff(source):
+            return _listed(finish("python" if imports(source) else "bash", source))
+        case "console":
+            commands = without_shell_prompts(source)
+            return _listed(finish("bash", commands)) if commands else []
+        case "call" if block.info.lower().startswith("tool") and acts(source):
+            return _listed(finish("python", source))
+        case "none":
+            return _untagged(source)
+        case _:
+            return []
+
+
+def _untagged(source: str) -> list[tuple[Runnable, str]]:
+    if _is_diff(source):
+        return []
+    cell = finish("python", source)
+    return [cell] if cell and cell[0] == "python" and acts(cell[1]) else []
+
+
+def _listed(cell: tuple[Runnable, str] | None) -> list[tuple[Runnable, str]]:
+    return [cell] if cell else []
+
+
+def _is_diff(source: str) -> bool:
+    head = source.lstrip()[:2_000]
+    return bool(re.match(r"(?:diff --git |--- \S+.*\n\+\+\+ |@@ -\d|\*\*\* Begin Patch|<{7} |Index: )", head))
+
+
+def _not_meant(block: Block, cells: list[Cell], prose: str, situation: Situation, ran: frozenset[str]) -> str:
+    """Why a block is not to be run; empty when it is."""
+    intent = around(block.before, block.after)
+    something_ran = bool(ran) or situation.tools_in_use
+    first = block.source.lstrip().split("\n", 1)[0].lower()
+    if intent == "never" or re.match(
+        r"#\s*(?:do not|don't) (?:run|execute)|#\s*(?:pseudo-?code|(?:example |sample |expected )?output\b)", first
+    ):
+        return "the reply says not to run it"
+    if intent == "used":
+        return "the reply says that this code was used already"
+    shows_value = cells[0].language == "python" and not acts(cells[0].source) and parse(cells[0].source) is not None
+    if intent == "output" and (shows_value or not block.info or (parse(cells[0].source) is None and not imports_anything(cells[0].source))):
+        return "it shows output"
+    if resolves(block.before):
+        return ""
+    if something_ran and intent == "offered":
+        return "the reply offers it for another time"
+    if ran and prose.strip() and intent != "act" and all(_lines([c.source]) <= ran for c in cells):
+        return "it repeats code that has run"
+    if ran and intent != "act" and says_done(prose):
+        return "the reply is a finished answer"
+    if situation.tools_in_use and ((intent == "said" and prose.strip()) or len(block.after.strip()) > LONG_PROSE):
+        return "the reply explains, and this model calls tools when it wants code to run"
+    return ""
+
+
+def imports_anything(source: str) -> bool:
+    """Whether a line of it reads like code, also when the whole does not parse."""
+    return bool(
+        re.search(r"^\s*(?:import \w|from \w[\w.]* import |def \w+\(|for \w.* in .*:|print\(|\w[\w.\[\]'\"]* = \S)", source, re.M)
+    )
+
+
+def _lines(sources: Iterable[str]) -> frozenset[str]:
+    """The lines that matter of some code, without blanks and comments."""
+    lines = (re.sub(r"\s+", "", line.split(" #")[0]) for source in sources for line in source.split("\n"))
+    return frozenset(line for line in lines if line and not line.startswith(("#", "import", "from")))
+
+
+def _without_set_up(cells: list[Cell]) -> list[Cell]:
+    """Without shell blocks that are for the user's own machine: installing packages, starting a script that nobody wrote."""
+    others = "\n".join(c.source for c in cells if c.language == "python")
+    if not others:
+        return cells
+    return [c for c in cells if c.language == "python" or not (is_install(c.source) or _starts_unwritten(c.source, others))]
+
+
+def _starts_unwritten(source: str, others: str) -> bool:
+    lines = [line for line in source.split("\n") if line.strip() and not line.lstrip().startswith("#")]
+    started = [re.match(r"\s*(?:python3?|streamlit run|jupyter \w+)\s+([\w./-]+)", line) for line in lines]
+    return all(s or is_install(line) for s, line in zip(started, lines, strict=True)) and not any(
+        s and s.group(1) in others for s in started
+    )
+
+
+def _bare(text: str, strict: list[Block], situation: Situation) -> Found:
+    """A reply that is code from end to end, perhaps with a lost fence at one of its ends."""
+    body = text.strip()
+    if len(strict) > 1 or not body:
+        return Found()
+    if strict:
+        only = strict[0]
+        if only.closed or only.quoted or not text[: only.start].strip() or (only.source.strip() and is_script(only.source)):
+            return Found()
+        body = text[: only.start].strip("\n")
+    cell = finish("python", body)
+    if cell and cell[0] == "python" and is_script(cell[1]):
+        return Found((), True, "cut off") if situation.cut and not strict else Found((Cell(language=cell[0], source=cell[1], origin="fenced"),), False, "the whole reply is a script")
+    if situation.cut and not strict:
+        begun = body.rsplit("\n", 1)[0]
+        for _ in range(20):
+            if is_script(begun) and imports(begun):
+                return Found((), True, "cut off")
+            begun = begun.rpartition("\n")[0]
+    return Found()

@@ -1,0 +1,138 @@
+"""What goes wrong with the Anthropic API, as facts, and which of sandloop's errors they are.
+
+No SDK error rides along as a cause: it holds the request with its headers, and the key stands in one of them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from sandloop.errors import (
+    BadReply,
+    KeyRefused,
+    ModelNotFound,
+    NativeUnavailable,
+    Overloaded,
+    ProviderError,
+    RateLimited,
+    Unreachable,
+)
+from sandloop_providers.anthropic_blocks import mapping
+
+NAME = "Anthropic"
+KEY_VARIABLES = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN")
+SAID_CHARS = 300
+STATUS_OF = {
+    "invalid_request_error": 400,
+    "authentication_error": 401,
+    "billing_error": 402,
+    "permission_error": 403,
+    "not_found_error": 404,
+    "request_too_large": 413,
+    "rate_limit_error": 429,
+    "api_error": 500,
+    "timeout_error": 504,
+    "overloaded_error": 529,
+}
+"""An error inside a stream has a type and no status of its own: the HTTP answer was 200."""
+_ABOUT_CONTAINER = re.compile(r"\bcontainers?(_id)?\b", re.IGNORECASE)
+_ABOUT_NATIVE = re.compile(r"code[ _-]execution|container|server[ _]tool|\bfiles?\b|file_", re.IGNORECASE)
+_SPENT = re.compile(r"credit balance|billing|quota", re.IGNORECASE)
+
+
+class Fault(Exception):
+    """A request that got no usable answer. Internal: it never leaves the provider."""
+
+    def __init__(
+        self, kind: Literal["status", "connection", "unreadable"], said: str, *, status: int = 0, wait: float | None = None
+    ) -> None:
+        self.kind, self.said, self.status, self.wait = kind, said, status, wait
+        super().__init__(said)
+
+    @property
+    def is_dead_container(self) -> bool:
+        """Of a request that named a container. A dead one may answer with a plain 500; 529 is said to be load."""
+        if self.kind != "status":
+            return False
+        if self.status in (400, 404, 410):
+            return _ABOUT_CONTAINER.search(self.said) is not None
+        return self.status >= 500 and self.status != 529
+
+
+def fault_of(error: Exception, *, key: str) -> Fault:
+    """The facts of an SDK or transport error. Anything that is neither is raised again."""
+    import anthropic as sdk
+    import httpx2
+
+    match error:
+        case Fault():
+            return error
+        case sdk.APIStatusError():
+            said = error.api_message if isinstance(error.api_message, str) else error.message
+            return Fault("status", plain(said, key), status=error.status_code, wait=_wait(error.response.headers))
+        case sdk.APITimeoutError() | httpx2.TimeoutException():
+            return Fault("connection", "no answer in time")
+        case sdk.APIConnectionError() | httpx2.HTTPError() | httpx2.StreamError():
+            return Fault("connection", plain(str(error.__cause__ or error) or type(error).__name__, key))
+        case sdk.AnthropicError() | ValueError():
+            return Fault("unreadable", plain(str(error), key))
+        case _:
+            raise error
+
+
+def fault_in_stream(event: Mapping[str, Any], *, key: str) -> Fault:
+    """The facts of an `error` event inside a stream."""
+    facts = mapping(event.get("error"))
+    kind, said = str(facts.get("type") or "error"), str(facts.get("message") or "no reason given")
+    return Fault("status", plain(f"{kind}: {said}", key), status=STATUS_OF.get(kind, 500))
+
+
+def error_of(fault: Fault, *, model: str, address: str, native: bool) -> ProviderError:
+    """The error the caller gets for a failed request for a reply."""
+    said = fault.said
+    if fault.kind == "connection":
+        return Unreachable(provider=NAME, address=address, said=said)
+    if fault.kind == "unreadable":
+        return BadReply(provider=NAME, said=said)
+    if native and fault.status in (400, 403, 404, 413, 422) and _ABOUT_NATIVE.search(said):
+        return NativeUnavailable(provider=NAME, said=said)
+    match fault.status:
+        case 401 | 403:
+            return KeyRefused(provider=NAME, said=said, variables=KEY_VARIABLES)
+        case 404:
+            return ModelNotFound(provider=NAME, model=model, said=said)
+        case 402 | 429:
+            return RateLimited(provider=NAME, said=said, wait=fault.wait)
+        case 400 if _SPENT.search(said):
+            return RateLimited(provider=NAME, said=said)
+        case 408 | 409:
+            return Overloaded(provider=NAME, status=fault.status, said=said)
+        case status if status >= 500:
+            return Overloaded(provider=NAME, status=status, said=said)
+        case _:
+            return BadReply(provider=NAME, said=said)
+
+
+def upload_error(fault: Fault, *, name: str, model: str, address: str) -> ProviderError:
+    """The error for an input file that was not taken. Whatever is about the file and not the key, the local route can do."""
+    if fault.kind == "status" and fault.status not in (401, 402, 408, 409, 429) and fault.status < 500:
+        return NativeUnavailable(provider=NAME, said=f"the file {name!r} was refused: {fault.said}")
+    return error_of(fault, model=model, address=address, native=False)
+
+
+def plain(said: str, key: str) -> str:
+    """One bounded line without the key: a server may quote it back."""
+    line = " ".join(said.split())
+    if key:
+        line = line.replace(key, "[key]")
+    return (line if len(line) <= SAID_CHARS else line[:SAID_CHARS] + " …").rstrip(".") or "no reason given"
+
+
+def _wait(headers: Mapping[str, str]) -> float | None:
+    try:
+        wait = float(headers.get("retry-after", ""))
+    except ValueError:  # a date, or absent
+        return None
+    return wait if 0 < wait < 86_400 else None

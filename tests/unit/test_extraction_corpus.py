@@ -1,0 +1,74 @@
+"""Each file in tests/corpus is a reply with its situation and the cells that must come out of it.
+
+Prints a score per class: `pytest tests/unit/test_extraction_corpus.py -k score -s`.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sandloop.events import ReplyEnded, ToolCall
+from sandloop.extraction import Extraction, extract
+
+CORPUS = Path(__file__).parent.parent / "corpus"
+FILES = sorted(CORPUS.glob("*.md"))
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    facts: dict[str, Any]
+    reply: str
+
+    def extracted(self) -> Extraction:
+        calls = tuple(
+            ToolCall(id=f"call_{i}", name=c["name"], arguments=c["arguments"]) for i, c in enumerate(self.facts.get("calls", ()))
+        )
+        reply = ReplyEnded(stop=self.facts.get("stop", "end"), text=self.facts.get("reply", self.reply), calls=calls)
+        return extract(
+            reply, tools_in_use=self.facts.get("tools_in_use", False), already_ran=self.facts.get("already_ran", ())
+        )
+
+    def wanted(self) -> list[tuple[str, str, str]]:
+        return [(c["language"], c["origin"], c["source"]) for c in self.facts.get("cells", ())]
+
+
+def read(path: Path) -> Case:
+    _, front, reply = path.read_text(encoding="utf-8").split("+++\n", 2)
+    return Case(tomllib.loads(front), reply)
+
+
+def outcome(found: Extraction) -> tuple[list[tuple[str, str, str]], bool]:
+    return [(c.language, c.origin, c.source) for c in found.cells], found.cut_off
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: p.stem)
+def test_a_reply_gives_the_cells_it_means(path: Path) -> None:
+    case = read(path)
+
+    assert outcome(case.extracted()) == (case.wanted(), case.facts.get("cut_off", False))
+
+
+def test_each_cell_of_a_call_bears_its_id() -> None:
+    found = read(CORPUS / "call-two.md").extracted()
+
+    assert [c.call_id for c in found.cells] == ["call_0", "call_1"]
+
+
+def test_the_score_of_each_class_is_full() -> None:
+    right: Counter[str] = Counter()
+    of: Counter[str] = Counter()
+    for path in FILES:
+        case = read(path)
+        of[case.facts["class"]] += 1
+        right[case.facts["class"]] += outcome(case.extracted()) == (case.wanted(), case.facts.get("cut_off", False))
+    for name in sorted(of):
+        print(f"{name:28} {right[name]:3} / {of[name]}")
+    print(f"{'all':28} {right.total():3} / {of.total()}")
+
+    assert right == of
+    assert of.total() >= 60
