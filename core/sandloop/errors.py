@@ -15,6 +15,7 @@
     │   ├── Unreachable       no connection, or it broke in mid-reply
     │   ├── Refused           the model declined to answer
     │   ├── NativeUnavailable the provider's own interpreter can't do this; the local route could
+    │   ├── LocalModelFailed  the embedded model could not be had or started
     │   └── BadReply          an answer that can't be read
     ├── SandboxError          the place where code runs failed: Docker, the image           exit code 4
     │   ├── EngineUnavailable no engine answers, or it may not be used
@@ -157,6 +158,14 @@ class NativeUnavailable(ProviderError):
     def __init__(self, *, provider: str, said: str) -> None:
         self.provider, self.said = provider, said
         super().__init__(f"{provider} can't run the code itself: {said}. Use route 'auto' or 'local'.")
+
+
+class LocalModelFailed(ProviderError):
+    """The embedded model could not be had or started, or it ended."""
+
+    def __init__(self, *, said: str, do: str) -> None:
+        self.said, self.do = said, do
+        super().__init__(f"The local model can't be used: {said}. {do}.")
 
 
 class BadReply(ProviderError):

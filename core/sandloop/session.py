@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
 
+import anyio
+
 from sandloop import codec
 from sandloop.errors import LimitReached, NativeUnavailable, Refused, SandloopError, UsageError
 from sandloop.events import (
@@ -93,7 +95,8 @@ class AsyncSession:
         if self._closed:
             return
         self._closed = True
-        await asyncio.gather(asyncio.shield(self._workspace.close()), asyncio.shield(self._provider.close()))
+        with anyio.CancelScope(shield=True):  # a cancelled run must not leave uploads or a container
+            await asyncio.gather(self._workspace.close(), self._provider.close())
 
     async def ask(self, question: str, files: Sequence[FileLike] = ()) -> Result:
         """The result of one question. Arguments and errors as in `stream`."""

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Literal
 
+import anyio
+
 from sandloop.errors import BadFile, SandboxError
 from sandloop.events import CodeRan, CodeWritten, Event, FileMade, FilesPreviewed, Noted, Output, Preview
 from sandloop.limits import Limits
@@ -110,7 +112,8 @@ class Workspace:
         """End the sandbox and leave nothing; a later `prepare` opens another."""
         session, self._session = self._session, None
         if session is not None:
-            await asyncio.shield(session.close())
+            with anyio.CancelScope(shield=True):
+                await session.close()
 
 
 def _versions(files: Sequence[FoundFile]) -> dict[str, str]:

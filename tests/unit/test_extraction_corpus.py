@@ -29,9 +29,7 @@ class Case:
             ToolCall(id=f"call_{i}", name=c["name"], arguments=c["arguments"]) for i, c in enumerate(self.facts.get("calls", ()))
         )
         reply = ReplyEnded(stop=self.facts.get("stop", "end"), text=self.facts.get("reply", self.reply), calls=calls)
-        return extract(
-            reply, tools_in_use=self.facts.get("tools_in_use", False), already_ran=self.facts.get("already_ran", ())
-        )
+        return extract(reply, tools_in_use=self.facts.get("tools_in_use", False), already_ran=self.facts.get("already_ran", ()))
 
     def wanted(self) -> list[tuple[str, str, str]]:
         return [(c["language"], c["origin"], c["source"]) for c in self.facts.get("cells", ())]

@@ -57,8 +57,8 @@ def call(
     arguments = json.dumps({"code": code})
     deltas: list[dict[str, Any]] = [{"content": text}] if text else []
     deltas.append({"tool_calls": [{"index": 0, "id": call_id, "type": "function", "function": {"name": name, "arguments": ""}}]})
-    for i in range(0, len(arguments), 7):
-        deltas.append({"tool_calls": [{"index": 0, "function": {"arguments": arguments[i : i + 7]}}]})
+    pieces = [arguments[i : i + 7] for i in range(0, len(arguments), 7)]
+    deltas.extend({"tool_calls": [{"index": 0, "function": {"arguments": piece}}]} for piece in pieces)
     return stream(*deltas, finish="tool_calls", usage=usage)
 
 

@@ -29,7 +29,7 @@ def csv(tmp_path: Path) -> Path:
 def settings_of_nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     monkeypatch.setenv("SANDLOOP_CONFIG", "/dev/null")
     monkeypatch.chdir(tmp_path)
-    yield
+    return
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def test_a_second_question_keeps_files_container_and_conversation(claude: Anthro
         first = session.ask("How many?", [csv])
         second = session.ask("And now?")
     assert (first.text, second.text) == ("It is 3.", "Still 3.")
-    assert [e.kind for e in second.events][0] == "run_started"
+    assert next(e.kind for e in second.events) == "run_started"
     bodies = [r.json for r in claude.asked("POST", "/v1/messages")]
     assert bodies[1]["container"]
     assert len(bodies[1]["messages"]) == 3

@@ -46,16 +46,19 @@ class Argument:
 
 def load(text: str) -> Loaded | None:
     """The JSON value that text starts with, repaired where it must be; None when it isn't JSON at all."""
-    text = text.strip()
+    text = re.sub(r"\A(?:`{3,}\w*\n|json\s+)(?=[{\[\"])", "", text.strip())
     if not text:
         return None
     try:
-        value, _ = _STRICT.raw_decode(text)
+        value, end = _STRICT.raw_decode(text)
     except (ValueError, RecursionError):
         return _lenient(text) if text[0] in "{[\"'" else None
+    if isinstance(value, dict) and text[end : end + 1] == "{":
+        more = load(text[end:]) if text.count("}{") < 20 else None
+        return Loaded([cast("object", value), more.value if more else None], bool(more and more.whole))
     if isinstance(value, (dict, list, str)):
         return Loaded(cast("object", value), True)
-    return None
+    return Loaded(None, True) if value is None else None
 
 
 _STRICT = json.JSONDecoder(strict=False)
@@ -69,7 +72,7 @@ def _lenient(text: str) -> Loaded | None:
     salvaged = salvage(text)
     repaired = _repaired(text)
     if salvaged is None:
-        return Loaded(repaired, False) if isinstance(repaired, (dict, list)) and repaired else None
+        return Loaded(cast("object", repaired), False) if isinstance(repaired, (dict, list)) and repaired else None
     name, source, key = salvaged
     found = code_in(_arguments_of(repaired))
     best = _better(found.source if found else "", source)
@@ -81,16 +84,16 @@ def _literal(text: str) -> object:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            value = ast.literal_eval(text)
+            value: object = ast.literal_eval(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError, TypeError):
         return None
-    return value if isinstance(value, (dict, list)) and value else None
+    return cast("object", value) if isinstance(value, (dict, list)) and value else None
 
 
 def _repaired(text: str) -> object:
     depth = deepest = 0
-    for bracket in re.finditer(r"[\[\]{}]", text):
-        depth += 1 if bracket.group() in "[{" else -1
+    for bracket in re.finditer(r"[\[\]{}()]", text):
+        depth += 1 if bracket.group() in "[{(" else -1
         deepest = max(deepest, depth)
     if deepest > REPAIR_DEPTH:
         return None
@@ -149,7 +152,7 @@ def _better(repaired: str, salvaged: str) -> str:
 def _arguments_of(value: object) -> object:
     if isinstance(value, dict):
         fields = cast("dict[str, object]", value)
-        return next((fields[k] for k in WRAP_KEYS if isinstance(fields.get(k), (dict, str))), value)
+        return next((fields[k] for k in WRAP_KEYS if isinstance(fields.get(k), (dict, str))), fields)
     return value
 
 
@@ -207,7 +210,9 @@ def _from_list(key: str, items: list[object], depth: int) -> Argument | None:
         return None
     texts = [i for i in items if isinstance(i, str)]
     if len(texts) != len(items):
-        return code_in(items[0], depth=depth + 1) if len(items) == 1 else None
+        found = [f for i in items[:20] if (f := code_in(i, depth=depth + 1))]
+        sources = list(dict.fromkeys(f.source for f in found))
+        return Argument(found[0].key, "\n".join(sources), found[0].language) if found else None
     if len(texts) >= 3 and re.search(r"(?:^|/)(?:ba|z)?sh$", texts[0]) and texts[1].startswith("-"):
         return Argument("command", texts[2])
     if len(texts) >= 3 and re.search(r"(?:^|/)python3?$", texts[0]) and texts[1] == "-c":

@@ -11,16 +11,14 @@ from sandloop.extraction.cells import Cell, Runnable
 from sandloop.extraction.language import ToolKind, acts, parse, tag_kind, tool_kind, tool_language
 from sandloop.extraction.source import fence_tag, finish, plain_text
 
-_SPECIAL = re.compile(
-    r"\s*(?:<\|(?:im_end|eot_id|eom_id|end|call|return|endoftext)\|>|</s>|</?tool_call>|<｜end▁of▁sentence｜>)\s*$"
-)
+_SPECIAL = re.compile(r"(?:<\|(?:im_end|eot_id|eom_id|end|call|return|endoftext)\|>|</s>|</?tool_call>|<｜end▁of▁sentence｜>)$")
 
 
 def read_calls(calls: Sequence[ToolCall], *, cut: bool) -> tuple[list[Cell], bool]:
     """The cells of all calls in order, and whether the last call was cut off and left out."""
     cells: list[Cell] = []
     for call in calls:
-        arguments = _SPECIAL.sub("", plain_text(call.arguments))
+        arguments = _without_special(plain_text(call.arguments))
         loaded = load(arguments)
         if cut and call is calls[-1] and arguments.strip() and not (loaded and loaded.whole):
             return cells, True
@@ -28,6 +26,12 @@ def read_calls(calls: Sequence[ToolCall], *, cut: bool) -> tuple[list[Cell], boo
         found = code_of(call.name, value, trusted=True)
         cells += [Cell(language=language, source=source, origin="tool_call", call_id=call.id) for language, source in found]
     return cells, False
+
+
+def _without_special(arguments: str) -> str:
+    arguments = arguments.strip()
+    special = _SPECIAL.search(arguments, max(0, len(arguments) - 40))
+    return arguments[: special.start()] if special else arguments
 
 
 def code_of(name: str, value: object, *, trusted: bool) -> list[tuple[Runnable, str]]:
@@ -50,7 +54,7 @@ def _plainly_code(argument: Argument, trusted: bool) -> bool:
 def _cell(kind: ToolKind | None, argument: Argument) -> list[tuple[Runnable, str]]:
     source = plain_text(argument.source)
     if tag := fence_tag(source):
-        kind = tag if tag in ("python", "bash") else kind
+        kind = "python" if tag == "python" else "bash" if tag == "bash" else kind
     elif "```" in source and parse(source) is None:
         from sandloop.extraction.fences import blocks
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
-from sandloop.extraction import text_calls
+from sandloop.extraction import pythonic, text_calls
 from sandloop.extraction.cells import Cell, Found, Runnable
 from sandloop.extraction.fences import Block, blocks, relaxed
 from sandloop.extraction.intent import around, resolves, says_done
@@ -41,14 +41,15 @@ def _choose(found: list[Block], text: str, situation: Situation) -> Found:
     prose = "\n".join(b.before for b in found) + (found[-1].after if found else "")
     ran = _lines(situation.already_ran)
     code: list[Cell] = []
-    cut, why = False, ""
+    cut, why, said_before = False, "", ""
     for block in found:
         last = block is found[-1]
         cells = _cells_of(block)
         if not cells:
             cut = cut or (situation.cut and last and not block.closed and tag_kind(block.info) in ("call", "none"))
             continue
-        reason = _not_meant(block, cells, prose, situation, ran)
+        said_before += block.before
+        reason = _not_meant(block, cells, prose, said_before, situation, ran)
         if reason:
             why = reason
         elif situation.cut and last and not block.closed:
@@ -102,7 +103,7 @@ def _is_diff(source: str) -> bool:
     return bool(re.match(r"(?:diff --git |--- \S+.*\n\+\+\+ |@@ -\d|\*\*\* Begin Patch|<{7} |Index: )", head))
 
 
-def _not_meant(block: Block, cells: list[Cell], prose: str, situation: Situation, ran: frozenset[str]) -> str:
+def _not_meant(block: Block, cells: list[Cell], prose: str, said_before: str, situation: Situation, ran: frozenset[str]) -> str:
     """Why a block is not to be run; empty when it is."""
     intent = around(block.before, block.after)
     something_ran = bool(ran) or situation.tools_in_use
@@ -114,7 +115,9 @@ def _not_meant(block: Block, cells: list[Cell], prose: str, situation: Situation
     if intent == "used":
         return "the reply says that this code was used already"
     shows_value = cells[0].language == "python" and not acts(cells[0].source) and parse(cells[0].source) is not None
-    if intent == "output" and (shows_value or not block.info or (parse(cells[0].source) is None and not imports_anything(cells[0].source))):
+    if intent == "output" and (
+        shows_value or not block.info or (parse(cells[0].source) is None and not imports_anything(cells[0].source))
+    ):
         return "it shows output"
     if resolves(block.before):
         return ""
@@ -122,7 +125,7 @@ def _not_meant(block: Block, cells: list[Cell], prose: str, situation: Situation
         return "the reply offers it for another time"
     if ran and prose.strip() and intent != "act" and all(_lines([c.source]) <= ran for c in cells):
         return "it repeats code that has run"
-    if ran and intent != "act" and says_done(prose):
+    if ran and intent != "act" and says_done(said_before):
         return "the reply is a finished answer"
     if situation.tools_in_use and ((intent == "said" and prose.strip()) or len(block.after.strip()) > LONG_PROSE):
         return "the reply explains, and this model calls tools when it wants code to run"
@@ -163,6 +166,9 @@ def _bare(text: str, strict: list[Block], situation: Situation) -> Found:
     body = text.strip()
     if len(strict) > 1 or not body:
         return Found()
+    if not strict and (called := pythonic.unwrapped(body)):
+        cells = tuple(Cell(language=language, source=source, origin="text_tool_call") for language, source in called)
+        return Found(cells, False, "a call written as text")
     if strict:
         only = strict[0]
         if only.closed or only.quoted or not text[: only.start].strip() or (only.source.strip() and is_script(only.source)):
@@ -170,10 +176,14 @@ def _bare(text: str, strict: list[Block], situation: Situation) -> Found:
         body = text[: only.start].strip("\n")
     cell = finish("python", body)
     if cell and cell[0] == "python" and is_script(cell[1]):
-        return Found((), True, "cut off") if situation.cut and not strict else Found((Cell(language=cell[0], source=cell[1], origin="fenced"),), False, "the whole reply is a script")
-    if situation.cut and not strict:
+        return (
+            Found((), True, "cut off")
+            if situation.cut and not strict
+            else Found((Cell(language=cell[0], source=cell[1], origin="fenced"),), False, "the whole reply is a script")
+        )
+    if situation.cut and not strict and re.search(r"^(?:import|from) \w", body, re.MULTILINE):
         begun = body.rsplit("\n", 1)[0]
-        for _ in range(20):
+        for _ in range(8):
             if is_script(begun) and imports(begun):
                 return Found((), True, "cut off")
             begun = begun.rpartition("\n")[0]

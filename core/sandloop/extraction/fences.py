@@ -49,6 +49,8 @@ class Shield:
 
 def blocks(text: str) -> list[Block]:
     """The fenced blocks in order, with the prose around each."""
+    if "```" not in text and "~~~" not in text:
+        return []
     found = [t for t in _read(text[:MARKDOWN_CHARS]) if isinstance(t, Block)]
     edges = [0, *(b.end for b in found)]
     starts = [*(b.start for b in found), len(text)]
@@ -134,7 +136,7 @@ def relaxed(text: str) -> str:
     """The text with fences as their writer meant them: alone on their lines and not indented."""
     written: list[str] = []
     marker, indent, empty = "", 0, False
-    for line in text[:MARKDOWN_CHARS].split("\n"):
+    for line in _without_comments(text[:MARKDOWN_CHARS]).split("\n"):
         stripped = line.strip()
         if marker:
             body = line[min(indent, len(line) - len(line.lstrip())) :]
@@ -162,9 +164,14 @@ def relaxed(text: str) -> str:
     return "\n".join(written)
 
 
+def _without_comments(text: str) -> str:
+    head, *rest = text.split("<!--")
+    return "".join([head, *(piece.partition("-->")[2] for piece in rest)])
+
+
 def _opens(opening: re.Match[str]) -> bool:
     before = opening["before"].strip()
-    if before.startswith(">") or before.count("`"):
+    if re.match(r"(?:[\d.)*+-]+\s*)?>", before) or "`" in before:
         return False
     return not before or tag_kind(_split_info(opening["info"])[0]) in ("python", "bash", "call") or not opening["info"].strip()
 

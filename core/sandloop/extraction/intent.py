@@ -22,7 +22,7 @@ _NEVER = re.compile(
 )
 _USED = re.compile(
     r"\b(?:code|script|query|commands?|snippet|program|approach|steps?)\b[^.:\n]{0,40}?\b(?:i|we|that was|which was|was|were|been)?\s*"
-    r"(?:have |had )?(?:just )?(?:used|ran|executed|wrote)\b(?! to be\b)"
+    r"(?:have |had )?(?:just )?(?<!\bbe )(?:used|ran|executed|wrote)\b"
     r"|\b(?:i|we)(?:['’]ve| have| had)? (?:just |already )?(?:used|ran|run|executed)\b"
     r"|\bfor (?:reference|completeness|transparency|the record|your records)\b|\b(?:used|executed|ran) (?:the following|this) (?:python |bash )?(?:code|script)\b"
     r"|\bhow (?:i|we) (?:got|computed|calculated|did|found|arrived|obtained)\b|\bcode behind\b|\b(?:as a|to) recap\b|\brecap\b"
@@ -54,7 +54,7 @@ _RESOLVED = re.compile(
 )
 _DONE = re.compile(
     r"\b(?:final answer|in (?:summary|conclusion)|to summari[sz]e|the (?:correct )?answer(?: to \w+ \w+)? is|the (?:total|result|average|mean|sum|highest|lowest|maximum|minimum)"
-    r"[^.\n]{0,60} (?:is|was|are|were)\b|(?:has|have) been (?:saved|created|generated|written|computed|calculated)|i (?:found|computed|calculated|created|saved|analy[sz]ed)"
+    r"[^.\n]{0,60} (?:is|was|are|were)\b|(?:has|have) been (?:saved|created|generated|written|computed|calculated)|i(?:['’]ve| have)? (?:found|computed|calculated|created|saved|analy[sz]ed|plotted)"
     r"|as (?:shown|computed|calculated)|done\b|completed?\b|endergebnis|respuesta final|réponse finale|最终答案)",
     re.I,
 )

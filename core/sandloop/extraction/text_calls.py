@@ -11,13 +11,14 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any, cast
 
 from sandloop.extraction import pythonic
 from sandloop.extraction.arguments import REPAIR_CHARS, load
 from sandloop.extraction.calls import code_of
 from sandloop.extraction.cells import Cell, Found, Runnable
 from sandloop.extraction.channels import split
-from sandloop.extraction.fences import Block, shields
+from sandloop.extraction.fences import Block, Shield, shields
 from sandloop.extraction.language import acts, parse, tool_kind
 from sandloop.extraction.source import fence_tag, finish
 
@@ -61,9 +62,9 @@ _WRAPPERS = {
         raw=True,
     ),
     "code_tags": Wrapper(
-        r"<(?:execute|code|tool_code|execute_\w{1,20}|run_\w{1,20}|python|ipython|bash|shell|code_interpreter|python_code|script)"
+        r"<(?:execute|code|tool_code|execute_\w{1,20}|run_\w{1,20}|python|ipython|bash|shell|code_interpreter|python_code)"
         r"(?:\s+(?:lang|language|type)\s*=\s*[\"']?[\w/+-]{1,20}[\"']?)?\s*>",
-        r"</(?:execute|code|tool_code|execute_\w{1,20}|run_\w{1,20}|python|ipython|bash|shell|code_interpreter|python_code|script)\s*>",
+        r"</(?:execute|code|tool_code|execute_\w{1,20}|run_\w{1,20}|python|ipython|bash|shell|code_interpreter|python_code)\s*>",
         raw=True,
         at_line_start=True,
     ),
@@ -128,7 +129,7 @@ def _pieces(text: str) -> Iterator[Piece]:
     """Wrapped pieces and bare JSON, in order, none inside a fence, quote or comment."""
     if not ("<" in text or "[TOOL" in text or "{" in text or "Action" in text or "functools" in text):
         return
-    protected = shields(text)
+    protected: list[Block | Shield] | None = None
     closes: dict[str, int] = {}
     position = shield = budget = 0
     while budget < MOST_CALLS:
@@ -136,6 +137,8 @@ def _pieces(text: str) -> Iterator[Piece]:
         if opening is None:
             return
         start = opening.start()
+        if protected is None:
+            protected = shields(text)
         while shield < len(protected) and protected[shield].end <= start:
             shield += 1
         around = protected[shield] if shield < len(protected) and protected[shield].start <= start else None
@@ -160,9 +163,8 @@ def _pieces(text: str) -> Iterator[Piece]:
             shield = 0
 
 
-def _moved(piece: Block | object, by: int) -> Block:
-    start, end = getattr(piece, "start", 0), getattr(piece, "end", 0)
-    return Block("", "", start + by, end + by, True)
+def _moved(piece: Block | Shield, by: int) -> Shield:
+    return Shield(piece.start + by, piece.end + by)
 
 
 def _next_opening(text: str, position: int) -> re.Match[str] | None:
@@ -291,10 +293,10 @@ def _raw(body: str, name: str) -> list[tuple[Runnable, str]]:
 _PARAMETER = re.compile(
     rf"<{_PREFIX}(?:parameter|param|arg|argument)\s*(?:=|\s+name\s*=\s*)[\"']?(?P<key>[\w-]{{1,64}})[\"']?[^<>\n]{{0,40}}>"
     r"|<arg_key>\s*(?P<glm>[\w-]{1,64})\s*</arg_key>\s*<arg_value>"
-    r"|<(?P<plain>code|script|command|source|cmd|python|input|language)>"
+    r"|<(?P<plain>code|script|command|source|cmd|python|input|language|(?:arguments|parameters)(?=>\s*[{\"]))>"
 )
 _PARAMETER_END = re.compile(
-    rf"\n?(?:</{_PREFIX}(?:parameter|param|arg|argument)\s*>|</arg_value>|</(?:code|script|command|source|cmd|python|input|language)>)"
+    rf"\n?(?:</{_PREFIX}(?:parameter|param|arg|argument)\s*>|</arg_value>|</(?:code|script|command|source|cmd|python|input|language|arguments|parameters)>)"
 )
 _FUNCTION_NAME = re.compile(
     rf"<{_PREFIX}(?:invoke|function)\s*(?:=|\s+name\s*=\s*)[\"']?([\w.:-]{{1,64}})|<(?:tool_name|name)>\s*([\w.:-]{{1,64}})|^\s*([\w.:-]{{1,64}})\s*(?=<arg_key>|\n)"
@@ -383,24 +385,26 @@ def _from_value(value: object, name: str, *, alone: bool, depth: int) -> list[tu
     if depth > 4:
         return []
     if isinstance(value, list):
-        return [c for item in value[:MOST_CALLS] for c in _from_value(item, name, alone=False, depth=depth + 1)]
+        items = cast("list[object]", value)[:MOST_CALLS]
+        return [c for item in items for c in _from_value(item, name, alone=False, depth=depth + 1)]
     if not isinstance(value, dict):
         return []
-    fields: dict[str, object] = {str(k): v for k, v in value.items()}
+    fields: dict[str, object] = {str(k): v for k, v in cast("dict[Any, object]", value).items()}
     for key in ("tool_calls", "tool_uses", "calls", "tool_call", "function_call", "function", "functionCall"):
         if isinstance(fields.get(key), (dict, list)):
             outer = {k: v for k, v in fields.items() if k in _ARGUMENTS}
             inner = fields[key]
-            return _from_value({**inner, **outer} if isinstance(inner, dict) else inner, name, alone=alone, depth=depth + 1)
-    called = next((v for k in _NAMES if isinstance(v := fields.get(k), str) and v not in ("function", "tool_use", "tool_call")), "")
-    called = called or name
+            whole = {**cast("dict[str, object]", inner), **outer} if isinstance(inner, dict) else inner
+            return _from_value(whole, name, alone=alone, depth=depth + 1)
+    texts = (v for k in _NAMES if isinstance(v := fields.get(k), str))
+    called = next((v for v in texts if v not in ("function", "tool_use", "tool_call")), name)
     arguments = next((fields[k] for k in _ARGUMENTS if k in fields), None)
     if called and arguments is not None:
         return code_of(called, arguments, trusted=False)
     if called and tool_kind(called):
         return code_of(called, {k: v for k, v in fields.items() if k not in _NAMES}, trusted=False)
-    if len(fields) == 1 and isinstance(inner := next(iter(fields.values())), dict) and tool_kind(only := next(iter(fields))):
-        return code_of(only, inner, trusted=False)
+    if len(fields) == 1 and isinstance(fields[only := next(iter(fields))], dict) and tool_kind(only):
+        return code_of(only, fields[only], trusted=False)
     if arguments is not None and not called:
         return code_of("", arguments, trusted=False)
     return code_of("", fields, trusted=False) if alone and _only_code(fields) else []

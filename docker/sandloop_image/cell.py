@@ -1,0 +1,141 @@
+"""One Python cell, as a notebook runs it: the last expression is shown, `await` works, errors name only the user's lines."""
+
+from __future__ import annotations
+
+import ast
+import linecache
+import os
+import sys
+import traceback
+from types import CodeType, ModuleType
+from typing import Any, NamedTuple
+
+MAX_VALUE = 4_000
+MAX_TRACEBACK = 16_000
+_TOP_AWAIT = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+_FUTURE_FLAGS = 0x1FF0000
+"""Where compilers keep `from __future__` of a cell; passed on to the cells after it."""
+_COROUTINE = 0x80
+
+
+class Claim(NamedTuple):
+    """How a cell ended, as the process that ran it says."""
+
+    exit_code: int = 0
+    error: tuple[str, str, str] | None = None
+    """Name, value and traceback."""
+
+
+class Cells:
+    """Runs cells in one namespace, which is the module `__main__`, so that pickle and multiprocessing find what a cell defines."""
+
+    def __init__(self, folder: str) -> None:
+        self.module = ModuleType("__main__")
+        self.module.__dict__["__builtins__"] = __builtins__
+        sys.modules["__main__"] = self.module
+        self._folder = folder
+        self._flags = 0
+        self._loop: Any = None
+
+    def run(self, number: int, source: str) -> Claim:
+        """Run one cell. Whatever it raises becomes part of the claim."""
+        name = f"<step {number}>"
+        linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
+        try:
+            codes = self._compiled(name, source)
+            if any(code.co_flags & _COROUTINE for code, _ in codes):
+                self._in_loop(self._awaited(codes))
+            else:
+                for code, shown in codes:
+                    self._show(eval(code, self.module.__dict__), shown)  # noqa: S307 - the user's cell, inside the sandbox
+        except SystemExit as error:
+            return _left(error)
+        except BaseException as error:
+            return Claim(130 if isinstance(error, KeyboardInterrupt) else 1, self._explain(error))
+        return Claim()
+
+    def _compiled(self, name: str, source: str) -> list[tuple[CodeType, bool]]:
+        tree = compile(source, name, "exec", ast.PyCF_ONLY_AST | _TOP_AWAIT | self._flags, dont_inherit=True)
+        body, last = tree.body, None
+        if body and isinstance(body[-1], ast.Expr) and not source.rstrip().endswith(";"):
+            last = ast.Expression(body.pop().value)
+        flags = _TOP_AWAIT | self._flags
+        codes = [(compile(tree, name, "exec", flags, dont_inherit=True), False)] if body else []
+        if body:
+            self._flags |= codes[0][0].co_flags & _FUTURE_FLAGS
+        if last is not None:
+            codes.append((compile(last, name, "eval", flags | self._flags, dont_inherit=True), True))
+        return codes
+
+    def _show(self, value: Any, shown: bool) -> None:
+        if shown and value is not None:
+            self.module.__dict__["_"] = value
+            print(repr(value))
+
+    async def _awaited(self, codes: list[tuple[CodeType, bool]]) -> None:
+        """The whole cell inside the loop, so that its plain statements can make tasks too."""
+        for code, shown in codes:
+            value = eval(code, self.module.__dict__)  # noqa: S307 - the user's cell, inside the sandbox
+            self._show(await value if code.co_flags & _COROUTINE else value, shown)
+
+    def _in_loop(self, coroutine: Any) -> None:
+        import asyncio
+
+        if self._loop is None or self._loop.is_closed():
+            self._loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(self._loop)
+        task = self._loop.create_task(coroutine)
+        try:
+            self._loop.run_until_complete(task)
+        except KeyboardInterrupt as interrupt:
+            if task.done():
+                raise
+            # It hit the loop, not the cell: end the cell where it waits, and show that place.
+            task.cancel()
+            try:
+                self._loop.run_until_complete(task)
+            except asyncio.CancelledError as cancelled:
+                raise interrupt.with_traceback(cancelled.__traceback__) from None
+
+    def _explain(self, error: BaseException) -> tuple[str, str, str]:
+        try:
+            value = str(error)
+        except BaseException:  # a hostile __str__
+            value = "(its text can't be shown)"
+        try:
+            text = "".join(self._trimmed(error).format())
+        except BaseException:  # a hostile __str__ or __cause__
+            text = f"{type(error).__name__}: {value}"
+        return str(type(error).__name__)[:200], value[:MAX_VALUE], _middle_cut(text)
+
+    def _trimmed(self, error: BaseException) -> traceback.TracebackException:
+        """The traceback with the user's own frames: of the cells, and of modules in the working folder."""
+        whole = traceback.TracebackException(type(error), error, error.__traceback__, compact=True)
+        self._trim(whole)
+        return whole
+
+    def _trim(self, part: traceback.TracebackException) -> None:
+        mine = [f for f in part.stack if f.filename.startswith(("<step ", self._folder + os.sep))]
+        part.stack[:] = mine
+        for inner in (part.__cause__, part.__context__, *(getattr(part, "exceptions", None) or ())):
+            if inner is not None:
+                self._trim(inner)
+        # A chain through a library says nothing to the user when none of its frames is theirs.
+        if part.__context__ is not None and not part.__context__.stack:
+            part.__context__ = None
+        if part.__cause__ is not None and not part.__cause__.stack:
+            part.__cause__ = None
+
+
+def _left(error: SystemExit) -> Claim:
+    """`sys.exit(...)` as a program would end with it; the variables stay."""
+    if error.code is None or isinstance(error.code, int):
+        return Claim((error.code or 0) & 0xFF)
+    print(error.code, file=sys.stderr)
+    return Claim(1)
+
+
+def _middle_cut(text: str) -> str:
+    if len(text) <= MAX_TRACEBACK:
+        return text
+    return f"{text[: MAX_TRACEBACK // 2]}\n[...]\n{text[-MAX_TRACEBACK // 2 :]}"

@@ -1,0 +1,99 @@
+"""The supervisor's two lines to the host: commands on descriptor 0, answers on 1.
+
+Waiting for anything goes through `wait`, which never loses sight of the host: when its line ends, or the session's time is
+over, PID 1 ends at once and the kernel takes every process of the container with it.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import time
+from collections import deque
+from typing import NoReturn
+
+import frames
+
+_IN = select.POLLIN | select.POLLHUP | select.POLLERR
+_PIECE = 1 << 18
+
+
+class HostLink:
+    """Frames from and to the host, without ever blocking on it."""
+
+    def __init__(self, ends_at: float) -> None:
+        self.inbox: deque[frames.Frame] = deque()
+        self._ends_at = ends_at
+        self._decoder = frames.Decoder(frames.FROM_HOST)
+        self._outgoing: deque[memoryview] = deque()
+        os.set_blocking(1, False)
+
+    def queue(self, kind: bytes, payload: bytes) -> None:
+        """Send a frame together with the next one: each write costs the engine a piece of its own."""
+        self._outgoing.append(memoryview(frames.frame(kind, payload)))
+
+    def send(self, kind: bytes, payload: bytes) -> None:
+        """Send a frame, as much as goes out at once; the rest follows. Callers bound what they send, or call `drain`."""
+        self.queue(kind, payload)
+        self._write()
+
+    def answer(self, **fields: str | int | float) -> None:
+        """The record that ends an operation."""
+        self.send(frames.ANSWER, frames.record(fields))
+
+    def drain(self) -> None:
+        """Wait until the host has taken everything."""
+        while self._outgoing:
+            self.wait(None)
+
+    def wait(self, seconds: float | None, *readable: int, writable: int | None = None) -> set[int]:
+        """Wait until one of the descriptors is ready, something came from the host, or the time is over."""
+        poll = select.poll()
+        poll.register(0, _IN)
+        if self._outgoing:
+            poll.register(1, select.POLLOUT)
+        for descriptor in readable:
+            poll.register(descriptor, _IN)
+        if writable is not None:
+            poll.register(writable, select.POLLOUT)
+        left = self._ends_at - time.monotonic()
+        ready = {fd for fd, _ in poll.poll(1000 * max(0.0, left if seconds is None else min(seconds, left)))}
+        if time.monotonic() >= self._ends_at:
+            leave()
+        if 1 in ready:
+            self._write()
+        if 0 in ready:
+            self._read()
+        return ready - {0, 1}
+
+    def next_frame(self) -> frames.Frame:
+        """The next frame from the host, for an operation that needs one now."""
+        while not self.inbox:
+            self.wait(None)
+        return self.inbox.popleft()
+
+    def _read(self) -> None:
+        data = os.read(0, _PIECE)
+        if not data:
+            leave()
+        self.inbox.extend(self._decoder.feed(data))
+
+    def _write(self) -> None:
+        while self._outgoing:
+            try:
+                written = os.writev(1, list(self._outgoing)[:64])
+            except BlockingIOError:
+                return
+            except OSError:
+                leave()
+            while written:
+                first = self._outgoing.popleft()
+                if len(first) > written:
+                    self._outgoing.appendleft(first[written:])
+                    break
+                written -= len(first)
+
+
+def leave() -> NoReturn:
+    """End the container, at once."""
+    os._exit(0)

@@ -1,0 +1,190 @@
+"""The process that runs Python cells and keeps their variables between steps.
+
+It belongs to the user's code: what it claims about a cell is passed on as a claim, and time, memory, death and exit status
+are judged by the supervisor. Standard output and error are plain pipes, so that C code and child processes are heard too;
+cells come and claims go over two other descriptors, out of the way of the user's own.
+"""
+
+from __future__ import annotations
+
+import builtins
+import contextlib
+import faulthandler
+import fcntl
+import io
+import os
+import signal
+import sys
+from types import FrameType
+from typing import Any, NoReturn
+
+OURS = "/opt/sandloop"
+if OURS not in sys.path:
+    sys.path.append(OURS)
+
+import frames  # noqa: E402
+from cell import Cells, Claim  # noqa: E402
+
+WORK = "/workspace"
+OUT, ERR, CELLS, CLAIMS = 10, 11, 12, 13
+"""The descriptors it is started with."""
+_HIGH = 1000
+MAX_CELL = frames.MAX_PAYLOAD - 100
+
+NO_INPUT = "input() is not possible here, nobody can type: put the value into the code."
+
+
+class Kernel:
+    """Reads cells, runs them, says how they ended."""
+
+    def __init__(self) -> None:
+        self._out, self._err, self._cells, self._claims = (
+            fcntl.fcntl(number, fcntl.F_DUPFD_CLOEXEC, _HIGH) for number in (OUT, ERR, CELLS, CLAIMS)
+        )
+        os.closerange(3, 100)
+        self._pid = os.getpid()
+        self._running = self._configured = False
+        self._runner = Cells(WORK)
+        builtins.input = _no_input
+        sys.path.insert(0, "")
+        self._streams()
+        faulthandler.enable(self._err, all_threads=False)
+
+    def serve(self) -> NoReturn:
+        """Run cells until the supervisor ends this."""
+        decoder = frames.Decoder(frames.COMMAND)
+        while True:
+            data = os.read(self._cells, 1 << 16)
+            if not data:
+                os._exit(0)
+            for _, payload in decoder.feed(data):
+                number, _, source = payload.partition(b"\0")
+                self._answer(int(number), self._step(int(number), source.decode("utf-8", "replace")))
+
+    def _step(self, number: int, source: str) -> Claim:
+        if number == 0:
+            return _bury()
+        self._streams()
+        self._configure()
+        signal.signal(signal.SIGINT, self._interrupted)
+        claim = Claim()
+        try:
+            try:
+                self._running = True
+                claim = self._runner.run(number, source)
+                self._after(claim)
+            finally:
+                self._running = False
+        except KeyboardInterrupt:
+            # It came between the cell's end and ours.
+            self._running = False
+        if os.getpid() != self._pid:
+            # The cell forked, and this is the child that ran to its end.
+            _flush()
+            os._exit(claim.exit_code)
+        _flush()
+        return claim
+
+    def _answer(self, number: int, claim: Claim) -> None:
+        name, value, trace = claim.error or ("", "", "")
+        said = frames.record({"n": number, "exit": claim.exit_code, "name": name, "value": value, "trace": trace})
+        rest = memoryview(frames.frame(frames.ANSWER, said))
+        while rest:
+            rest = rest[os.write(self._claims, rest) :]
+
+    def _streams(self) -> None:
+        """Standard streams as they were at the start, whatever the last cell did to them."""
+        os.dup2(self._out, 1)
+        os.dup2(self._err, 2)
+        for name, number in (("stdout", 1), ("stderr", 2)):
+            stream = getattr(sys, f"__{name}__")
+            if stream is None or stream.closed or not getattr(stream, "of_sandloop", False):
+                stream = _stream(number)
+                setattr(sys, f"__{name}__", stream)
+            setattr(sys, name, stream)
+
+    def _configure(self) -> None:
+        """Once pandas is there, also in a kernel that had to begin without it."""
+        if not self._configured and "pandas" in sys.modules:
+            configure_pandas()
+            self._configured = True
+
+    def _after(self, claim: Claim) -> None:
+        """What a notebook does at the end of a cell: pictures that were drawn are shown, here saved."""
+        if os.getpid() != self._pid:
+            return
+        with contextlib.suppress(OSError, AttributeError):  # they are the libraries' own insides, and may move
+            _settle_workers()
+        if "matplotlib.pyplot" in sys.modules:
+            import sandloop_figures
+
+            try:
+                sandloop_figures.end_of_step(save=claim.error is None)
+            except Exception as error:
+                print(f"An open figure could not be saved: {type(error).__name__}: {error}", file=sys.stderr)
+
+    def _interrupted(self, number: int, at: FrameType | None) -> None:
+        if self._running:
+            raise KeyboardInterrupt
+
+
+class _Stream(io.TextIOWrapper):
+    of_sandloop = True
+
+
+def _stream(number: int) -> _Stream:
+    raw = io.FileIO(number, "w", closefd=False)
+    return _Stream(io.BufferedWriter(raw, 1 << 16), encoding="utf-8", errors="backslashreplace", line_buffering=True)
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError, AttributeError):
+            continue  # the cell closed or replaced it; its text is lost, as in any program
+
+
+def _no_input(prompt: object = "", /) -> str:
+    raise EOFError(NO_INPUT)
+
+
+def _bury() -> Claim:
+    """Take note of the children that the supervisor killed after the last step."""
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    return Claim()
+
+
+def _settle_workers() -> None:
+    """Pools of joblib and trackers of multiprocessing end with the step; told so now, they start anew in the next."""
+    reusable: Any = sys.modules.get("joblib.externals.loky.reusable_executor")
+    if reusable is not None and reusable._executor is not None:
+        reusable._executor.shutdown(wait=True)
+        reusable._executor = None
+    for name in ("multiprocessing.resource_tracker", "joblib.externals.loky.backend.resource_tracker"):
+        tracker: Any = getattr(sys.modules.get(name), "_resource_tracker", None)
+        if tracker is not None and getattr(tracker, "_fd", None) is not None and tracker._pid is not None:
+            # Killed, not stopped: told to stop it would remove what the next step may still use, and complain.
+            os.kill(tracker._pid, signal.SIGKILL)
+            os.waitpid(tracker._pid, 0)
+            os.close(tracker._fd)
+            tracker._fd = tracker._pid = None
+
+
+def configure_pandas() -> None:
+    """Short tables, all columns: what a model reads, and a person too."""
+    pandas: Any = sys.modules.get("pandas")
+    if pandas is not None:
+        for option, value in (("max_rows", 20), ("max_columns", 30), ("width", 200), ("max_colwidth", 60)):
+            pandas.set_option(f"display.{option}", value)
+
+
+def main() -> NoReturn:
+    """Serve in this process. The name of our modules is taken away, so that the user's own modules may have them."""
+    os.chdir(WORK)
+    kernel = Kernel()
+    for name in ("frames", "cell", "kernel", "zygote", "processes"):
+        sys.modules.pop(name, None)
+    kernel.serve()

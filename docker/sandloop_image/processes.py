@@ -1,0 +1,150 @@
+"""Processes of the cage: made closed, frozen together, killed together, reaped.
+
+`kill(-1, ...)` from PID 1 reaches every other process of the container, and a fork can't outrun it; process groups would miss
+a daemon that forked twice.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+import time
+from collections.abc import Mapping, Sequence
+
+PR_SET_DUMPABLE = 4
+_DUMPABLE = {False: 0, True: 1}
+_GONE_SECONDS = 2.0
+"""How long killed processes may take to go; the kernel frees their memory first."""
+
+
+def set_dumpable(dumpable: bool) -> None:
+    """Whether other processes of this user may look into this one: its memory, descriptors and environment."""
+    if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_DUMPABLE, _DUMPABLE[dumpable], 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl")
+
+
+def kill_me_first(score: int = 1000) -> None:
+    """Out of memory, the kernel shall take this process before the supervisor."""
+    with open("/proc/self/oom_score_adj", "w") as file:
+        file.write(str(score))
+
+
+def default_signals() -> None:
+    """No handlers: to PID 1 the kernel drops every signal from inside that has none."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+
+
+def spawn(argv: Sequence[str], env: Mapping[str, str], folder: str, descriptors: Mapping[int, int], score: int = 1000) -> int:
+    """Start a program in a session of its own; returns its pid.
+
+    `descriptors` maps its descriptors to ours; standard input is /dev/null, and it inherits no others.
+    """
+    pid = os.fork()
+    if pid:
+        return pid
+    try:
+        os.setsid()
+        set_dumpable(True)
+        kill_me_first(score)
+        _wire({0: os.open("/dev/null", os.O_RDONLY), **descriptors})
+        os.chdir(folder)
+        os.execve(argv[0], argv, dict(env))  # noqa: S606 - the point of this function
+    except OSError as error:
+        os.write(2, f"{argv[0]} could not be started: {error}\n".encode())
+    finally:
+        os._exit(127)
+
+
+def _wire(descriptors: Mapping[int, int]) -> None:
+    # First all out of the way, so that no target overwrites a source that is still to be copied.
+    copies = {target: os.dup(source) for target, source in descriptors.items() if source < 1000}
+    high = {target: _move_up(copy) for target, copy in copies.items()}
+    for target, source in high.items():
+        os.dup2(source, target)
+    keep = sorted(high)
+    for first, after in zip(keep, [*keep[1:], 1 << 16], strict=True):
+        os.closerange(first + 1, after)
+
+
+def _move_up(descriptor: int) -> int:
+    import fcntl
+
+    return fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 500)
+
+
+def everybody(number: int) -> None:
+    """Send a signal to every process but PID 1."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(-1, number)
+
+
+def tell(pid: int, number: int) -> None:
+    """Send a signal to one process, if it is still there."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, number)
+
+
+def tell_group(pid: int, number: int) -> None:
+    """Send a signal to the process group of `pid`."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(pid, number)
+
+
+def others() -> dict[int, str]:
+    """The state letter of every process but PID 1 and the dead ones."""
+    found: dict[int, str] = {}
+    for name in os.listdir("/proc"):
+        if not name.isdigit() or name == "1":
+            continue
+        try:
+            with open(f"/proc/{name}/stat", "rb", buffering=0) as file:
+                text = file.read(4096)
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        # The name may hold spaces and brackets: the state stands after the last bracket.
+        state = chr(text[text.rindex(b")") + 2])
+        if state not in "ZX":
+            found[int(name)] = state
+    return found
+
+
+def freeze() -> dict[int, str]:
+    """Stop everybody, and return who there is once all stand still (or after a tenth of a second)."""
+    everybody(signal.SIGSTOP)
+    end = time.monotonic() + 0.1
+    there = others()
+    while not set(there.values()) <= {"T", "t"} and time.monotonic() < end:
+        os.sched_yield()
+        there = others()
+    return there
+
+
+def kill_all_but(keep: set[int], there: Mapping[int, str]) -> int:
+    """Kill everybody else, frozen as they are, and see them go; returns how many they were."""
+    many = len(set(there) - keep)
+    end = time.monotonic() + _GONE_SECONDS
+    while rest := set(there) - keep:
+        for pid in rest:
+            tell(pid, signal.SIGKILL)
+        time.sleep(0.0005)
+        there = others()
+        if time.monotonic() > end:
+            break
+    return many
+
+
+def reap() -> dict[int, int]:
+    """Exit codes of the children that ended, orphans included; 128 + signal for the killed."""
+    ended: dict[int, int] = {}
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return ended
+        if not pid:
+            return ended
+        code = os.waitstatus_to_exitcode(status)
+        ended[pid] = code if code >= 0 else 128 - code

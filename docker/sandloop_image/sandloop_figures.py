@@ -1,0 +1,79 @@
+"""The matplotlib backend of the sandbox: Agg, and `plt.show()` saves each open figure into the working folder and closes it.
+
+Figures still open at the end of a step are saved the same way, unless the step saved them itself.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from typing import Any
+
+from matplotlib._pylab_helpers import Gcf
+from matplotlib.backend_bases import FigureManagerBase
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+DPI = 150
+_saved: set[int] = set()
+"""Ids of the open figures that the code saved itself in this step."""
+_savefig = Figure.savefig
+
+
+@functools.wraps(_savefig)
+def _noted_savefig(self: Figure, *args: Any, **options: Any) -> Any:
+    result = _savefig(self, *args, **options)
+    _saved.add(id(self))
+    return result
+
+
+Figure.savefig = _noted_savefig  # type: ignore[method-assign]
+
+
+class FigureManager(FigureManagerBase):
+    """Shows a figure by saving it."""
+
+    def show(self) -> None:
+        _save(self)
+
+
+class FigureCanvas(FigureCanvasAgg):
+    """Agg's canvas with our manager."""
+
+    manager_class = FigureManager
+
+
+def show(*args: object, **options: object) -> None:
+    """`plt.show()`: save and close every open figure."""
+    for manager in Gcf.get_all_fig_managers():
+        _save(manager)
+
+
+def end_of_step(*, save: bool) -> None:
+    """Save (after an error: only close) what is still open."""
+    for manager in Gcf.get_all_fig_managers():
+        if save:
+            _save(manager)
+        else:
+            Gcf.destroy(manager)
+    _saved.clear()
+
+
+def _save(manager: Any) -> None:
+    figure: Figure = manager.canvas.figure
+    drawn = len(figure.get_children()) > 1  # more than its background
+    if drawn and id(figure) not in _saved:
+        with _free_file() as file:
+            _savefig(figure, file, format="png", dpi=DPI, bbox_inches="tight")
+    _saved.discard(id(figure))
+    Gcf.destroy(manager)
+
+
+def _free_file() -> Any:
+    """`figure-1.png`, or the first number that is free: nothing is overwritten."""
+    folder, number = os.environ.get("OUTPUT_DIR", "."), 1
+    while True:
+        try:
+            return open(os.path.join(folder, f"figure-{number}.png"), "xb")
+        except FileExistsError:
+            number += 1

@@ -1,0 +1,236 @@
+"""PID 1 of the sandbox: what the host believes.
+
+It can't be signalled from inside (PID 1 without handlers), can't be looked into (not dumpable), and holds the only lines to the
+host. It runs one operation at a time, keeps listening to the host while a step runs, and ends the container when the host's
+line or the session's time ends. Standard library only, as few imports as it gets by with: it starts in a few milliseconds.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import frames
+import processes
+from facts import Counters, facts
+from folder import INPUT, WORK, Incoming, Listing, Refused, open_regular
+from hostlink import HostLink
+from interpreters import OURS, PYTHON, Interpreters, cell_frame
+from shell import Shell
+from step import Claim, Step
+
+PREVIEW_SECONDS = 10
+PREVIEW_BYTES = 6_000
+_PIECE = 1 << 19
+
+
+class Supervisor:
+    """One operation after the other."""
+
+    def __init__(self, host: HostLink, env: Mapping[str, str]) -> None:
+        self.host, self.env = host, env
+        self.counters = Counters()
+        self.interpreters = Interpreters(host, env)
+        self.shell = Shell()
+        self.operations = {"run": self.run, "put": self.put, "list": self.list, "get": self.get, "preview": self.preview}
+        self._steps = 0
+        self._holder: int | None = None
+        """The kernel that holds the variables of the steps so far."""
+
+    def serve(self) -> None:
+        """Serve the host until it goes."""
+        while True:
+            while not self.host.inbox:
+                self.host.wait(None, *self.interpreters.watched())
+                self.interpreters.look()
+            kind, payload = self.host.next_frame()
+            if kind != frames.COMMAND:
+                raise frames.Malformed("data without a command")
+            command = frames.parse_record(payload)
+            if command["op"] != "interrupt":  # one that came too late
+                self.operations[command["op"]](command)
+
+    def run(self, command: Mapping[str, str]) -> None:
+        """Run a cell of Python or a script of bash."""
+        source = b"".join(self._data()).decode("utf-8", "replace")
+        if command["language"] == "bash":
+            self._run_bash(command, source)
+        else:
+            self._run_python(command, source)
+
+    def _run_python(self, command: Mapping[str, str], source: str) -> None:
+        inside, pipes = self.interpreters, self.interpreters.pipes
+        self._steps += 1
+        kernel = inside.ensure_kernel(source)
+        lost_before = self._holder not in (None, kernel)
+        step, claim = Step(self.host, command, pipes.out_r, pipes.err_r), Claim(self._steps)
+        processes.tell(kernel, signal.SIGCONT)
+
+        def over() -> bool:
+            claim.read(pipes.claims_r)
+            inside.look()
+            return claim.said is not None or claim.broken or inside.kernel is None
+
+        cell = memoryview(cell_frame(self._steps, source))
+        in_time = step.follow(kernel, over, pipes.claims_r, pending=cell, to=pipes.cells_w)
+        if not in_time or claim.broken:
+            inside.kernel = None  # so that it is killed with the rest
+        if well := claim.said is not None and not claim.exit_code and not step.cause and inside.kernel is not None:
+            # Nothing more to find out: the host need not wait until all stand still. Its next command does.
+            step.hear_out()
+            self.counters.since()
+            self._holder = kernel
+            step.answer("itself", 0, lost=lost_before, error={})
+        inside.settle()
+        if well:
+            return
+        step.hear_out()
+        lost = inside.kernel is None
+        self._holder = inside.kernel
+        if lost:
+            inside.order_kernel()
+        error = claim.said if claim.said and not lost else {}
+        exit_code = inside.exits.get(kernel, 137) if lost else claim.exit_code
+        stopped = step.stopped_by(self.counters, well=not lost and not exit_code)
+        step.answer(stopped, exit_code, lost=lost or lost_before, error=error)
+
+    def _run_bash(self, command: Mapping[str, str], source: str) -> None:
+        state_r, state_w = os.pipe()
+        os.set_blocking(state_r, False)
+        step, exit_code = self._run_program(
+            self.shell.command(source), command, {9: state_w}, lambda: self.shell.read_state(state_r), state_r
+        )
+        os.close(state_r)
+        self.shell.finish()
+        lost = self._holder not in (None, self.interpreters.kernel)
+        self._holder = None if lost else self._holder
+        step.answer(step.stopped_by(self.counters, well=not exit_code), exit_code, lost=lost, error={})
+
+    def _run_program(
+        self,
+        argv: Sequence[str],
+        command: Mapping[str, str],
+        more: Mapping[int, int],
+        look: Callable[[], None],
+        *readable: int,
+        send: Callable[[bytes, bytes], None] | None = None,
+    ) -> tuple[Step, int]:
+        """Run a program of the code's to its end, with pipes of its own."""
+        inside = self.interpreters
+        (out_r, out_w), (err_r, err_w) = os.pipe(), os.pipe()
+        for reader in (out_r, err_r):
+            os.set_blocking(reader, False)
+        pid = processes.spawn(argv, self.env, WORK, {1: out_w, 2: err_w, **more})
+        for theirs in (out_w, err_w, *more.values()):
+            os.close(theirs)
+        step = Step(self.host, command, out_r, err_r, send)
+
+        def over() -> bool:
+            look()
+            inside.look()
+            return pid in inside.exits
+
+        step.follow(pid, over, *readable)
+        inside.settle()
+        step.hear_out()
+        look()
+        os.close(out_r)
+        os.close(err_r)
+        return step, inside.exits.get(pid, 137)
+
+    def put(self, command: Mapping[str, str]) -> None:
+        """Take a file in."""
+        incoming, refused = None, ""
+        try:
+            incoming = Incoming(command["name"])
+        except Refused as error:
+            refused = str(error)
+        for data in self._data():
+            if incoming is not None and not refused:
+                try:
+                    incoming.write(data)
+                except Refused as error:
+                    refused = str(error)
+        if incoming is not None:
+            if not refused:
+                incoming.finish()
+            incoming.close()
+        self.host.answer(op="put", n=command["n"], refused=refused, size=incoming.size if incoming else 0)
+
+    def list(self, command: Mapping[str, str]) -> None:
+        """Say what stands in the working folder."""
+        listing = Listing(WORK)
+        self.host.send(frames.FILES, "\0".join(listing.files).encode())
+        self.host.send(frames.SKIPPED, "\0".join(listing.skipped).encode())
+        self.host.answer(op="list", n=command["n"])
+
+    def get(self, command: Mapping[str, str]) -> None:
+        """Send a file out, as fast as the host takes it."""
+        most, sent = int(command["most"]), 0
+        try:
+            file = open_regular(WORK, command["name"], most)
+        except Refused as error:
+            return self.host.answer(op="get", n=command["n"], refused=str(error), size=0)
+        try:
+            while data := os.read(file, min(_PIECE, most - sent)):
+                sent += len(data)
+                self.host.send(frames.DATA, data)
+                self.host.drain()
+        finally:
+            os.close(file)
+        return self.host.answer(op="get", n=command["n"], refused="", size=sent)
+
+    def preview(self, command: Mapping[str, str]) -> None:
+        """Describe an input file, by a program that may fail, hang or be taken over by the file."""
+        limits = {"n": command["n"], "kept": PREVIEW_BYTES, "total": 100 * PREVIEW_BYTES, "seconds": PREVIEW_SECONDS}
+        said: list[bytes] = []
+
+        def keep(kind: bytes, data: bytes) -> None:
+            if kind in frames.STDOUT + frames.STDOUT_TAIL:
+                said.append(data)
+
+        argv = [PYTHON, "-I", f"{OURS}/preview.py", f"{INPUT}/{command['name']}"]
+        step, exit_code = self._run_program(argv, {k: str(v) for k, v in limits.items()}, {}, lambda: None, send=keep)
+        stopped = step.stopped_by(self.counters, well=not exit_code)
+        text = b"".join(said).decode("utf-8", "replace")
+        self.host.answer(op="preview", n=command["n"], exit=exit_code, stopped=stopped, text=text)
+
+    def _data(self) -> Iterator[bytes]:
+        while True:
+            kind, payload = self.host.next_frame()
+            if kind != frames.DATA:
+                raise frames.Malformed("a command in the middle of data")
+            if not payload:
+                return
+            yield payload
+
+
+def main() -> None:
+    """`supervisor SECONDS THREADS`: the session's whole time, and how many threads a library should start."""
+    processes.set_dumpable(False)
+    processes.default_signals()
+    seconds, threads = sys.argv[1:]
+    host = HostLink(time.monotonic() + float(seconds))
+    host.answer(op="ready", **facts())
+    Supervisor(host, environment(threads)).serve()
+
+
+def environment(threads: str) -> dict[str, str]:
+    """All that the code's processes find in their environment."""
+    return {
+        "PATH": "/usr/local/bin:/usr/bin:/bin",
+        "HOME": "/tmp",  # noqa: S108 - the container's own, bounded
+        "USER": "sandbox",
+        "LOGNAME": "sandbox",
+        "LANG": "C.UTF-8",
+        "INPUT_DIR": INPUT,
+        "OUTPUT_DIR": WORK,
+        "PYTHONPATH": OURS,  # where scripts started from bash find the matplotlib backend
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "MPLBACKEND": "module://sandloop_figures",
+        "MPLCONFIGDIR": "/opt/mplconfig",
+        **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), threads),
+    }

@@ -1,0 +1,193 @@
+"""The vendors that speak chat completions: a row each, with its address, its key and how it differs, and why.
+
+Addresses and quirks: docs/providers.md says how each is known.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import urlsplit
+
+from sandloop.errors import BadSetting, MissingKey, UsageError
+from sandloop.ports import ModelChoice
+from sandloop_providers.chat import Chat, Server
+from sandloop_providers.chat_shape import Shape
+from sandloop_providers.server_models import on_this_machine, served_models
+
+NO_KEY = "none"
+"""Servers without keys get a word: the SDK refuses to start without one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vendor:
+    """One row. Called with a choice it gives the provider, without a request."""
+
+    name: str
+    title: str
+    address: str | None
+    """None: the user names it."""
+    address_variable: str | None = None
+    key_variables: tuple[str, ...] = ()
+    optional_keys: tuple[str, ...] = ()
+    """Variables of a key that such a server may ask for and mostly doesn't."""
+    default_model: str | None = None
+    local: bool = False
+    """Runs on the user's machine as a rule, lists its models, needs no key."""
+    no_model: str = ""
+    bound: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
+    asks_usage: bool = True
+    sends_back: tuple[str, ...] = ()
+    sees_pictures: bool = False
+    prices: str | None = None
+    reports_cost: bool = False
+    keeps_environment: bool = False
+
+    def __call__(self, choice: ModelChoice) -> Chat:
+        """Raises `MissingKey`, `BadSetting` and `UsageError`."""
+        address = self.address_for(choice.base_url)
+        model = choice.model or self.default_model
+        if model is None and not on_this_machine(address):
+            raise UsageError(f"{self.title} needs the name of a model. Name one as '{self.name}:MODEL'.")
+        server = Server(
+            name=self.name,
+            title=self.title,
+            address=address,
+            key=self._key(choice, address),
+            key_variables=self.key_variables or self.optional_keys,
+            shape=Shape(bound=self.bound, asks_usage=self.asks_usage),
+            sends_back=self.sends_back,
+            sees_pictures=self.sees_pictures,
+            prices=self.prices,
+            reports_cost=self.reports_cost,
+            keeps_environment=self.keeps_environment,
+            no_model=self.no_model or f"Name a model as '{self.name}:MODEL'",
+        )
+        return Chat(server, model=model, parameters=choice.parameters)
+
+    def address_for(self, base_url: str | None = None) -> str:
+        """The address to use: the call's, the vendor's own variable, the usual one. Raises `BadSetting` and `UsageError`."""
+        variable = os.environ.get(self.address_variable or "")
+        said = ollama_host(variable) if variable and self.name == "ollama" else variable
+        address = base_url or said or self.address
+        if address is None:
+            raise UsageError(
+                f"The provider '{self.name}' needs an address. Give 'base_url', such as http://localhost:8000/v1, in a profile "
+                "[models.NAME] or as the setting."
+            )
+        parts = urlsplit(address)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise BadSetting(name="base_url", why=f"is {address!r}, but must begin with http:// or https:// and name a host")
+        return address.rstrip("/")
+
+    async def serving(self, base_url: str | None = None) -> list[str]:
+        """The models that the server lists now; empty when nothing answers within 0.3 s. Sends no key."""
+        return await served_models(self.address_for(base_url)) if self.local or base_url else []
+
+    def _key(self, choice: ModelChoice, address: str) -> str:
+        if choice.key:
+            return choice.key
+        if not (self.local and on_this_machine(address) and self.name == "ollama"):
+            for variable in (*self.key_variables, *self.optional_keys):
+                if key := os.environ.get(variable):
+                    return key
+        if self.key_variables and not on_this_machine(address):
+            raise MissingKey(provider=self.title, variables=self.key_variables)
+        return NO_KEY
+
+
+def ollama_host(value: str) -> str:
+    """What `OLLAMA_HOST` means to a client: a host, perhaps with a port, perhaps a URL, perhaps a server's "all addresses"."""
+    parts = urlsplit(value if "://" in value else f"//{value}")
+    port = parts.port or {"http": 80, "https": 443}.get(parts.scheme, 11434)
+    host = {None: "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(parts.hostname, parts.hostname)  # noqa: S104 - replaced
+    host = f"[{host}]" if host and ":" in host and not host.startswith("[") else host
+    return f"{parts.scheme or 'http'}://{host}:{port}{parts.path.rstrip('/').removesuffix('/v1')}/v1"
+
+
+openai = Vendor(
+    name="openai",
+    title="OpenAI",
+    address="https://api.openai.com/v1",
+    address_variable="OPENAI_BASE_URL",
+    key_variables=("OPENAI_API_KEY",),
+    default_model="gpt-5.5",
+    bound="max_completion_tokens",  # its reasoning models refuse max_tokens
+    sees_pictures=True,
+    prices="openai",
+    keeps_environment=True,
+)
+mistral = Vendor(
+    name="mistral",
+    title="Mistral",
+    address="https://api.mistral.ai/v1",
+    key_variables=("MISTRAL_API_KEY",),
+    default_model="mistral-small-latest",
+    asks_usage=False,  # it counts in the last chunk unasked, and refuses fields it does not know
+    prices="mistral",
+)
+deepseek = Vendor(
+    name="deepseek",
+    title="DeepSeek",
+    address="https://api.deepseek.com",
+    key_variables=("DEEPSEEK_API_KEY",),
+    default_model="deepseek-v4-flash",
+    sends_back=("reasoning_content",),  # a reply with calls that comes back without it is refused with 400
+    prices="deepseek",
+)
+openrouter = Vendor(
+    name="openrouter",
+    title="OpenRouter",
+    address="https://openrouter.ai/api/v1",
+    key_variables=("OPENROUTER_API_KEY",),
+    sends_back=("reasoning_details",),  # it hands them to the vendor, some of whom demand their signatures
+    reports_cost=True,  # it knows what the vendor it chose took; a price list does not
+)
+groq = Vendor(
+    name="groq",
+    title="Groq",
+    address="https://api.groq.com/openai/v1",
+    key_variables=("GROQ_API_KEY",),
+    default_model="openai/gpt-oss-120b",
+    prices="groq",
+)
+together = Vendor(
+    name="together",
+    title="Together",
+    address="https://api.together.ai/v1",
+    key_variables=("TOGETHER_API_KEY",),
+    prices="together",
+)
+ollama = Vendor(
+    name="ollama",
+    title="Ollama",
+    address="http://localhost:11434/v1",
+    address_variable="OLLAMA_HOST",
+    optional_keys=("OLLAMA_API_KEY",),  # for its cloud; never sent to this machine
+    local=True,
+    no_model="Start it with 'ollama serve', pull a model with 'ollama pull qwen2.5-coder', and try again",
+)
+llamacpp = Vendor(
+    name="llamacpp",
+    title="llama.cpp",
+    address="http://localhost:8080/v1",
+    optional_keys=("LLAMA_API_KEY",),
+    local=True,
+    no_model="Start it with 'llama-server --model MODEL.gguf', or use '-m local'",
+)
+vllm = Vendor(
+    name="vllm",
+    title="vLLM",
+    address="http://localhost:8000/v1",
+    optional_keys=("VLLM_API_KEY",),
+    local=True,
+    no_model="Start it with 'vllm serve MODEL'",
+)
+compatible = Vendor(
+    name="compatible",
+    title="The server",
+    address=None,
+    optional_keys=("SANDLOOP_COMPATIBLE_KEY",),
+    no_model="Name a model as 'compatible:MODEL'",
+)

@@ -1,0 +1,71 @@
+"""How a chat-completions server is reached: the client, one streamed request, its chunks as plain JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, cast
+
+from sandloop_providers.server_models import on_this_machine
+
+if TYPE_CHECKING:
+    import httpx2
+    from openai import AsyncOpenAI
+
+CONNECT_SECONDS = 10.0
+READ_SECONDS = 600.0
+"""Between two pieces of a reply. A server on this machine may read a long prompt for longer, and the run has its own limit."""
+ANSWER_BYTES = 100_000_000
+"""Of an answer that comes in one piece."""
+HEADERS = ("accept", "accept-encoding", "connection", "content-length", "content-type", "host", "transfer-encoding", "user-agent")
+
+
+def open_client(address: str, key: str, *, keeps_environment: bool = False) -> AsyncOpenAI:
+    """A client for one server.
+
+    Args:
+        keeps_environment: Send what the SDK takes from its own variables (organisation, project, custom headers). For any other
+            server than OpenAI's they are stripped: they may hold a key.
+    """
+    import httpx2
+    from openai import AsyncOpenAI, DefaultAsyncHttpxClient
+
+    here = on_this_machine(address)
+    timeout = httpx2.Timeout(None if here else READ_SECONDS, connect=CONNECT_SECONDS)
+
+    async def only_ours(request: httpx2.Request) -> None:
+        for name in list(request.headers):
+            if name.lower() not in HEADERS and not name.lower().startswith("x-stainless-"):
+                del request.headers[name]
+        request.headers["Authorization"] = f"Bearer {key}"
+
+    # No proxy for this machine's own servers, whatever the proxy variables say.
+    http = DefaultAsyncHttpxClient(
+        timeout=timeout, trust_env=not here, event_hooks={} if keeps_environment else {"request": [only_ours]}
+    )
+    return AsyncOpenAI(base_url=address, api_key=key, timeout=timeout, http_client=http)
+
+
+@asynccontextmanager
+async def sent(client: AsyncOpenAI, body: Mapping[str, Any]) -> AsyncGenerator[tuple[int, AsyncIterator[object]]]:
+    """The request, sent: how often the SDK had to repeat it, and the chunks of its answer. Leaving it closes the connection."""
+    create: Any = client.chat.completions.with_streaming_response.create
+    async with create(**body) as response:
+        yield response.retries_taken, _chunks(response)
+
+
+async def _chunks(response: Any) -> AsyncIterator[object]:
+    """The chunks as plain JSON: the SDK's classes fill in and rename what they do not know. A server that ignores `stream`
+    answers with one object, which is one chunk here."""
+    if "json" in response.headers.get("content-type", ""):
+        body = b""
+        async for piece in response.iter_bytes():
+            body += piece
+            if len(body) > ANSWER_BYTES:
+                raise ValueError(f"the answer is longer than {ANSWER_BYTES} bytes")
+        yield json.loads(body)
+        return
+    async for chunk in await response.parse():
+        to_dict = getattr(chunk, "to_dict", None)
+        yield to_dict(warnings=False) if to_dict is not None else cast("object", chunk)

@@ -1,0 +1,135 @@
+"""What goes wrong with a chat-completions server, as facts, and which of sandloop's errors they are.
+
+No SDK error rides along as a cause: it holds the request with its headers, and the key stands in one of them.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any, Literal, cast
+
+from sandloop.errors import (
+    BadReply,
+    KeyRefused,
+    ModelNotFound,
+    Overloaded,
+    ProviderError,
+    RateLimited,
+    Refused,
+    Unreachable,
+)
+
+SAID_CHARS = 300
+SEARCHED_CHARS = 4_000
+"""Of a server's answer, searched for what it refuses."""
+_SPENT = re.compile(r"credit balance|insufficient[ _](?:balance|quota|funds)|billing|quota", re.IGNORECASE)
+_MODERATED = re.compile(r"moderation|flagged|content[ _](?:filter|policy)|safety", re.IGNORECASE)
+
+
+class Fault(Exception):
+    """A request that got no usable answer. Internal: it never leaves the provider."""
+
+    def __init__(
+        self,
+        kind: Literal["status", "connection", "unreadable"],
+        said: str,
+        *,
+        status: int | None = None,
+        wait: float | None = None,
+        generated: str | None = None,
+    ) -> None:
+        self.kind, self.said, self.status, self.wait = kind, said, status, wait
+        self.generated = generated
+        """What the model wrote, when the server refused it because it is no valid tool call."""
+        super().__init__(said)
+
+
+def fault_of(error: Exception) -> Fault:
+    """The facts of an SDK or transport error. Anything that is neither is raised again."""
+    import httpx2
+    import openai as sdk
+
+    match error:
+        case Fault():
+            return error
+        case sdk.APIStatusError():
+            return fault_from_body(error.body, status=error.status_code, wait=_wait(error.response.headers))
+        case sdk.APITimeoutError() | httpx2.TimeoutException():
+            return Fault("connection", "no answer in time")
+        case sdk.APIConnectionError() | httpx2.HTTPError() | httpx2.StreamError() | httpx2.InvalidURL():
+            return Fault("connection", str(error.__cause__ or error) or type(error).__name__)
+        case sdk.APIError():
+            return fault_from_body(error.body, status=None, said=error.message)
+        case sdk.OpenAIError() | ValueError():
+            return Fault("unreadable", str(error) or type(error).__name__)
+        case _:
+            raise error
+
+
+def fault_from_body(body: object, *, status: int | None, wait: float | None = None, said: str = "") -> Fault:
+    """The facts of an error object. One inside a stream has no status of its own: OpenRouter puts one into `code`."""
+    facts = cast("Mapping[str, Any]", body) if isinstance(body, Mapping) else {}
+    code = facts.get("code")
+    if status is None and isinstance(code, int) and not isinstance(code, bool) and 400 <= code < 600:
+        status = code
+    generated = facts.get("failed_generation")
+    message = facts.get("message") or facts.get("detail") or facts.get("error") or said or body or "no reason given"
+    metadata = facts.get("metadata")
+    raw = cast("Mapping[str, Any]", metadata).get("raw") if isinstance(metadata, Mapping) else None
+    text = message if isinstance(message, str) else json.dumps(message, default=str)
+    if isinstance(raw, str) and raw not in text:
+        text = f"{text}: {raw}"
+    return Fault(
+        "status",
+        text[:SEARCHED_CHARS],
+        status=status,
+        wait=wait,
+        generated=generated if code == "tool_use_failed" and isinstance(generated, str) else None,
+    )
+
+
+def error_of(fault: Fault, *, title: str, model: str, address: str, key: str, variables: tuple[str, ...]) -> ProviderError:
+    """The error the caller gets for a failed request for a reply."""
+    said = plain(fault.said, key)
+    if fault.kind == "connection":
+        return Unreachable(provider=title, address=address, said=said)
+    if fault.kind == "unreadable" or fault.status is None:
+        return BadReply(provider=title, said=said)
+    match fault.status:
+        case 403 if _MODERATED.search(said):
+            return Refused(provider=title, said=said)
+        case 401 | 403:
+            return KeyRefused(provider=title, said=said, variables=variables)
+        case 404 | 405 if "model" not in said.lower():
+            where = f"it answered {fault.status} ({said}); the address of such a server usually ends in /v1"
+            return Unreachable(provider=title, address=address, said=where)
+        case 404:
+            return ModelNotFound(provider=title, model=model, said=said)
+        case 402 | 429:
+            return RateLimited(provider=title, said=said, wait=fault.wait)
+        case 400 if _SPENT.search(said):
+            return RateLimited(provider=title, said=said)
+        case 408 | 409:
+            return Overloaded(provider=title, status=fault.status, said=said)
+        case status if status >= 500:
+            return Overloaded(provider=title, status=status, said=said)
+        case _:
+            return BadReply(provider=title, said=said)
+
+
+def plain(said: str, key: str) -> str:
+    """One bounded line without the key: a server may quote it back."""
+    line = " ".join(said.split())
+    if key:
+        line = line.replace(key, "[key]")
+    return (line if len(line) <= SAID_CHARS else line[:SAID_CHARS] + " …").rstrip(".") or "no reason given"
+
+
+def _wait(headers: Mapping[str, str]) -> float | None:
+    try:
+        wait = float(headers.get("retry-after", ""))
+    except ValueError:  # a date, or absent
+        return None
+    return wait if 0 < wait < 86_400 else None

@@ -1,0 +1,51 @@
+"""The sandbox named `docker`: opens sessions, each in a fresh container of the local engine."""
+
+from __future__ import annotations
+
+import threading
+
+from anyio import to_thread
+
+from sandloop.limits import Limits
+from sandloop.ports import OnProgress
+from sandloop_sandbox.container import Container
+from sandloop_sandbox.engine import Engine, engine
+from sandloop_sandbox.session import DockerSession
+from sandloop_sandbox.sweep import sweep
+
+_swept = threading.Event()
+
+
+class DockerSandbox:
+    """A `Sandbox` on a Docker engine."""
+
+    def __init__(self, limits: Limits, on_progress: OnProgress) -> None:
+        self._limits, self._on_progress = limits, on_progress
+
+    async def open(self) -> DockerSession:
+        """A fresh container, started and checked. Raises a `SandboxError`."""
+        container = Container(self._limits)
+        try:
+            await to_thread.run_sync(lambda: self._start(container), abandon_on_cancel=True)
+        except BaseException:
+            container.end()
+            raise
+        return DockerSession(container)
+
+    def _start(self, container: Container) -> None:
+        from sandloop_sandbox.image import ensure_image
+
+        found = engine()
+        container.start(found, ensure_image(found.client, self._on_progress))
+        _sweep_once(found)
+
+
+def _sweep_once(found: Engine) -> None:
+    if not _swept.is_set():
+        _swept.set()
+        threading.Thread(target=sweep, args=(found,), name="sandloop-sweep", daemon=True).start()
+
+
+def open_docker(limits: Limits, on_progress: OnProgress) -> DockerSandbox:
+    """The entry point `docker`."""
+    return DockerSandbox(limits, on_progress)

@@ -1,0 +1,131 @@
+"""The container engine: one client for the process, checked once, its errors in our words.
+
+The Docker SDK is imported when the first sandbox opens, since it costs a tenth of a second. Whatever it raises becomes an
+`EngineUnavailable` that tells "not installed", "not allowed" and "not running" apart.
+"""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from sandloop.errors import EngineUnavailable, Unsafe
+from sandloop_sandbox.policy import Host
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+ALLOW_REMOTE = "SANDLOOP_ALLOW_REMOTE_DOCKER"
+START_DOCKER = "Start Docker (sudo systemctl start docker, or Docker Desktop), or name its address in DOCKER_HOST"
+INSTALL_DOCKER = "Install Docker (https://docs.docker.com/engine/install), start it, or name its address in DOCKER_HOST"
+JOIN_DOCKER = "Run `sudo usermod -aG docker $USER` and log in again, or use rootless Docker"
+TIMEOUT_SECONDS = 60.0
+"""Of one API call; creating and starting take under a second each, also eight at once."""
+
+_lock = threading.Lock()
+_engines: dict[str, Engine] = {}
+
+
+class Engine:
+    """A checked engine."""
+
+    def __init__(self, client: APIClient, address: str, host: Host) -> None:
+        self.client, self.address, self.host = client, address, host
+
+
+def engine() -> Engine:
+    """The engine that the environment names, checked at its first use. Raises `EngineUnavailable` or `Unsafe`."""
+    address = os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
+    with _lock:
+        if address not in _engines:
+            _engines[address] = _connect(address)
+        return _engines[address]
+
+
+def _connect(address: str) -> Engine:
+    if not is_local(address) and os.environ.get(ALLOW_REMOTE) != "1":
+        said = "it is on another machine, so your files would leave this one"
+        raise EngineUnavailable(address=address, said=said, do=f"Set {ALLOW_REMOTE}=1 if that is meant")
+    import docker
+
+    with translated(address):
+        settings = docker.utils.kwargs_from_env()
+        # The pool holds a connection for each session's line.
+        client = docker.APIClient(version="auto", timeout=int(TIMEOUT_SECONDS), max_pool_size=64, **settings)
+        return Engine(client, address, check_info(client.info()))
+
+
+def is_local(address: str) -> bool:
+    """Whether the engine is on this machine, by its address."""
+    parts = urlsplit(address)
+    if parts.scheme in ("unix", "npipe", "http+unix", ""):
+        return True
+    if parts.scheme == "ssh" or parts.hostname is None:
+        return False
+    try:
+        return ipaddress.ip_address(parts.hostname).is_loopback
+    except ValueError:
+        return parts.hostname == "localhost"
+
+
+def check_info(info: dict[str, Any]) -> Host:
+    """What the engine says about itself. Raises `Unsafe` when it can't apply a limit; rootless on cgroup v1 is the usual case."""
+    do = "Use an engine that can: Docker with root, or rootless Docker on cgroup v2"
+    for control in ("MemoryLimit", "PidsLimit", "CpuCfsQuota"):
+        if info.get(control) is not True:
+            raise Unsafe(control=f"the engine's {control}", found=repr(info.get(control)), do=do)
+    if info.get("CgroupDriver") in (None, "none", ""):
+        raise Unsafe(control="the engine's cgroup driver", found=repr(info.get("CgroupDriver")), do=do)
+    options: list[str] = info.get("SecurityOptions") or []
+    if not any("seccomp" in option for option in options):
+        raise Unsafe(control="seccomp", found=repr(options), do="Use an engine and a kernel with seccomp")
+    return Host(cpus=int(info["NCPU"]), memory=int(info["MemTotal"]))
+
+
+@contextmanager
+def translated(address: str) -> Iterator[None]:
+    """Errors of the SDK and of its connection as ours."""
+    import docker.errors
+    import requests.exceptions
+
+    try:
+        yield
+    except docker.errors.APIError as error:
+        said = str(error.explanation or error)[:500].rstrip(".")
+        raise EngineUnavailable(address=address, said=f"it refused: {said}", do="Check the engine with `docker info`") from error
+    except (docker.errors.DockerException, requests.exceptions.RequestException, OSError) as error:
+        said, do = why_unreachable(error)
+        raise EngineUnavailable(address=address, said=said, do=do) from error
+
+
+def why_unreachable(error: BaseException) -> tuple[str, str]:
+    """What happened and what to do, from the innermost error of the operating system."""
+    number = next((e.errno for e in _chain(error) if isinstance(e, OSError) and e.errno is not None), None)
+    match number:
+        case errno.ENOENT:
+            return "there is no such socket, so Docker is not installed or not running", INSTALL_DOCKER
+        case errno.EACCES | errno.EPERM:
+            return "you may not use its socket", JOIN_DOCKER
+        case errno.ECONNREFUSED:
+            return "it is not running", START_DOCKER
+        case _:
+            return str(error)[:300].rstrip(".") or type(error).__name__, START_DOCKER
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """The error and all it came from; requests and urllib3 keep the cause in their arguments."""
+    waiting, seen = [error], set[int]()
+    while waiting:
+        one = waiting.pop()
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        yield one
+        inner = (one.__cause__, one.__context__, getattr(one, "reason", None), *one.args)
+        waiting += [e for e in inner if isinstance(e, BaseException)]

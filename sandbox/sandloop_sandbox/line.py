@@ -1,0 +1,115 @@
+"""Our line to a supervisor: frames over the container's attached streams, each wait with an end. Blocking; used from threads.
+
+Whatever comes is untrusted: a stream or a frame that no honest supervisor sends, or silence past the deadline, is `SandboxLost`.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from sandloop.errors import SandboxLost
+from sandloop_image import frames
+from sandloop_sandbox.stream import Demultiplexer
+
+_PIECE = 1 << 18
+_KEPT_STDERR = 4_000
+SEND_SECONDS = 60.0
+"""How long a supervisor may take none of what we send."""
+
+
+class Line:
+    """Frames to and from one supervisor. One thread at a time reads; `hang_up` and `send` may come from others."""
+
+    def __init__(self, attached: Any) -> None:
+        self._attached = attached
+        """What the SDK gave: it keeps the HTTP response, and so the connection, alive."""
+        self._socket: socket.socket = getattr(attached, "_sock", attached)
+        self._streams, self._frames = Demultiplexer(), frames.Decoder(frames.FROM_SUPERVISOR)
+        self._stderr = bytearray()
+        self._sending, self._reading = threading.Lock(), threading.Lock()
+        self._hung_up = False
+
+    def send(self, kind: bytes, payload: bytes = b"") -> None:
+        """Send one frame. Raises `SandboxLost`."""
+        self._send(frames.frame(kind, payload))
+
+    def _send(self, wire: bytes) -> None:
+        try:
+            with self._sending:
+                self._socket.settimeout(SEND_SECONDS)
+                self._socket.sendall(wire)
+        except OSError as error:
+            raise self.lost(f"its line broke ({error})") from error
+
+    def command(self, *data: bytes, **fields: str | int | float) -> None:
+        """Send a command, with short data at once."""
+        wire = frames.frame(frames.COMMAND, frames.record(fields))
+        self._send(wire + b"".join(frames.frame(frames.DATA, piece) for piece in data))
+
+    def receive(self, deadline: float) -> Iterator[frames.Frame]:
+        """Yield frames as they come, until the caller has enough. `deadline` on the monotonic clock. Raises `SandboxLost`."""
+        with self._reading:
+            try:
+                while True:
+                    yield from self._some(deadline)
+            finally:
+                if self._hung_up:
+                    self._close()
+
+    def _some(self, deadline: float) -> Iterator[frames.Frame]:
+        try:
+            self._socket.settimeout(max(0.001, deadline - time.monotonic()))
+            data = self._socket.recv(_PIECE)
+        except TimeoutError as error:
+            raise self.lost("it did not answer in time") from error
+        except OSError as error:
+            raise self.lost(f"its line broke ({error})") from error
+        if not data:
+            raise self.lost("it ended by itself, or the engine did")
+        try:
+            for stream, piece in self._streams.feed(data):
+                if stream == "stdout":
+                    yield from self._frames.feed(piece)
+                else:
+                    self._stderr += piece[: max(0, _KEPT_STDERR - len(self._stderr))]
+        except frames.Malformed as error:
+            raise self.lost(f"it sent {error}") from error
+
+    def lost(self, said: str) -> SandboxLost:
+        """The error, with the last line of what the supervisor complained about."""
+        complaint = self._stderr.decode("utf-8", "replace").strip().rpartition("\n")[2][:500]
+        return SandboxLost(said=f"{said}; its supervisor said {complaint!r}" if complaint else said)
+
+    def hang_up(self) -> None:
+        """End the line, and with it the container. Idempotent; a reader in another thread gets `SandboxLost` at once."""
+        self._hung_up = True
+        try:
+            self._socket.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            return self._close()  # it was broken already
+        # Closed by the reader, if there is one: a descriptor that is polled must not be given to somebody else.
+        if self._reading.acquire(blocking=False):
+            try:
+                self._close()
+            finally:
+                self._reading.release()
+        return None
+
+    def _close(self) -> None:
+        response = getattr(self._attached, "_response", None)
+        if response is not None:
+            response.close()
+        self._attached.close()
+        self._socket.close()
+
+
+def expect(fields: Mapping[str, str], key: str, line: Line) -> str:
+    """A field that every answer of this kind has."""
+    try:
+        return fields[key]
+    except KeyError as error:
+        raise line.lost(f"it sent an answer without {key!r}") from error

@@ -1,0 +1,161 @@
+"""The policy: the one place that says how a session's container is closed. Pure.
+
+`container_config` is the whole request that creates a container, in the Engine API's own words, each control with its reason.
+What must be in force is checked again from inside before the first step: `check_facts`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sandloop.errors import Unsafe
+from sandloop.limits import MB, Limits
+
+PYTHON = "/usr/local/bin/python3"
+START = "import sys; sys.path.append('/opt/sandloop'); import supervisor; supervisor.main()"
+
+TMP = 256 * MB
+SHM = 256 * MB
+"""Temporary files, and shared memory of worker processes: room for a library's own needs, not for data."""
+OURS = 200 * MB
+"""The supervisor, and the parent with numpy, pandas and matplotlib imported: 133 MB measured."""
+OUR_PROCESSES = 8
+INODES = 20_000
+"""Files and folders of each scratch place. An inode costs about 1 kB of memory."""
+OPEN_FILES = 4096
+FIRST_UID, LAST_UID = 20_000, 60_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Host:
+    """What bounds the limits from outside: the engine's machine."""
+
+    cpus: int
+    memory: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """Who a container is: fresh for each session."""
+
+    session: str
+    uid: int
+    labels: Mapping[str, str]
+
+    @property
+    def name(self) -> str:
+        return f"sandloop-{self.session}"
+
+
+def scratch(limits: Limits) -> dict[str, int]:
+    """The writable places and their sizes in bytes. There are no others."""
+    return {"/workspace": limits.disk, "/input": limits.input_bytes, "/tmp": TMP, "/dev/shm": SHM}  # noqa: S108
+
+
+def memory(limits: Limits, host: Host) -> int:
+    """Bytes of the container. Files in the scratch places are memory too: a full folder shall say so, not kill the step."""
+    return min(limits.memory + sum(scratch(limits).values()) + OURS, host.memory)
+
+
+def processes(limits: Limits) -> int:
+    return limits.processes + OUR_PROCESSES
+
+
+def cpus(limits: Limits, host: Host) -> float:
+    """An engine refuses more than it has."""
+    return min(limits.cpus, host.cpus)
+
+
+def container_config(limits: Limits, host: Host, identity: Identity, image: str, seccomp: str) -> dict[str, Any]:
+    """The request that creates the container of a session."""
+    uid, bytes_of_memory, processors = identity.uid, memory(limits, host), cpus(limits, host)
+    own = f"uid={uid},gid={uid}"
+    tmpfs = {
+        # Sized, without devices and set-id programs, and with a bound on the number of files, which --shm-size has not.
+        path: f"rw,nosuid,nodev,size={size},nr_inodes={INODES},mode=0700,{own}"
+        for path, size in scratch(limits).items()
+    }
+    return {
+        "Image": image,
+        # Ours, whatever the image says: its ENTRYPOINT and HEALTHCHECK would run beside the step.
+        "Entrypoint": [PYTHON, "-I", "-S", "-c", START],
+        "Cmd": [f"{limits.session_seconds:g}", str(max(1, round(processors)))],
+        "Healthcheck": {"Test": ["NONE"]},
+        # Nothing of our environment goes in. The supervisor gives the code an environment of its own.
+        "Env": ["PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8", "HOME=/tmp"],
+        # Never root; with a uid alone the gid would be 0. Fresh for each session: the kernel counts some things per uid.
+        "User": f"{uid}:{uid}",
+        "WorkingDir": "/",
+        "Hostname": "sandbox",
+        "Labels": dict(identity.labels),
+        # The container lives as long as our line to its standard input, and no longer, even if we are killed.
+        "OpenStdin": True,
+        "StdinOnce": True,
+        "AttachStdin": True,
+        "AttachStdout": True,
+        "AttachStderr": True,
+        # A terminal would merge the streams and take control sequences.
+        "Tty": False,
+        "NetworkDisabled": True,
+        "HostConfig": {
+            "AutoRemove": True,
+            "NetworkMode": "none",  # an empty network namespace: the promise of the README
+            "CapDrop": ["ALL"],  # empties the bounding set too
+            "SecurityOpt": ["no-new-privileges", f"seccomp={seccomp}"],  # set-id programs gain nothing; our own allow-list
+            "Privileged": False,
+            "ReadonlyRootfs": True,  # nothing that a helper loads can be changed
+            "Tmpfs": tmpfs,
+            "Memory": bytes_of_memory,
+            "MemorySwap": bytes_of_memory,  # equal: no swap to hide in
+            "PidsLimit": processes(limits),  # a fork bomb ends here; `ulimit nproc` would count over all containers
+            "NanoCpus": int(processors * 1e9),
+            "Ulimits": [
+                {"Name": "nofile", "Soft": OPEN_FILES, "Hard": OPEN_FILES},  # the default may be a million
+                {"Name": "core", "Soft": 0, "Hard": 0},  # core files would land in the working folder
+                {"Name": "fsize", "Soft": max(limits.disk, limits.input_bytes), "Hard": max(limits.disk, limits.input_bytes)},
+            ],
+            "LogConfig": {"Type": "none", "Config": {}},  # the default keeps all output on the host, outside every limit
+            "IpcMode": "private",
+            "CgroupnsMode": "private",  # hides the container's id and path
+            "RestartPolicy": {"Name": "no"},
+            "OomKillDisable": False,
+        },
+    }
+
+
+def check_facts(facts: Mapping[str, str], limits: Limits, host: Host, identity: Identity) -> None:
+    """Compare what the supervisor sees with what was asked for. Raises `Unsafe` at the first control that is not in force."""
+    ids = f"{identity.uid} {identity.uid} {identity.uid}"
+    expected = {
+        "uids": ids,
+        "gids": ids,
+        **dict.fromkeys(("CapEff", "CapPrm", "CapBnd", "CapAmb"), "0000000000000000"),
+        "NoNewPrivs": "1",
+        "Seccomp": "2",
+        "interfaces": "lo",
+        "root_read_only": "1",
+        "pids": str(processes(limits)),
+    }
+    for control, value in expected.items():
+        if facts.get(control) != value:
+            raise _unsafe(control, facts.get(control), value)
+    if facts.get("groups") not in ("", str(identity.uid)):
+        raise _unsafe("groups", facts.get("groups"), str(identity.uid))
+    if not 0 < _number(facts.get("memory")) <= memory(limits, host):
+        raise _unsafe("memory", facts.get("memory"), str(memory(limits, host)))
+    for path, size in scratch(limits).items():
+        found_size, inodes, closed = (_number(text) for text in facts.get(path, "0 0 0").split(" "))
+        # The kernel rounds a size up to whole pages.
+        if not (0 < found_size <= size + 4096 and 0 < inodes <= INODES and closed == 1):
+            raise _unsafe(path, facts.get(path), f"{size} {INODES} 1")
+
+
+def _unsafe(control: str, found: str | None, wanted: str) -> Unsafe:
+    do = f"It has to be {wanted}: use an engine that applies its limits, such as Docker with root on cgroup v2 or v1"
+    return Unsafe(control=control, found=repr(found), do=do)
+
+
+def _number(text: str | None) -> int:
+    return int(text) if text is not None and text.isdigit() else -1

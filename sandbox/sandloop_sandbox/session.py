@@ -1,0 +1,103 @@
+"""A session as core sees it: async, one operation at a time, nothing left behind when it is closed, cancelled or forgotten."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from typing import TypeVar
+
+import anyio
+from anyio import to_thread
+
+from sandloop.errors import SandloopError
+from sandloop.events import CodeRan, Language
+from sandloop.ports import Listing, LocalFile, OnOutput
+from sandloop_sandbox import operations
+from sandloop_sandbox.container import Container
+
+T = TypeVar("T")
+_BATCH = 1 << 21
+"""Bytes of a file that a thread brings at a time: a hop between threads costs as much as 40 kB."""
+
+
+class DockerSession:
+    """A `SandboxSession` in a container of its own. Blocking work is done in threads, left alone when the caller is cancelled."""
+
+    def __init__(self, container: Container) -> None:
+        self._container = container
+        self._limits = container.limits
+        self._turn = anyio.Lock()
+        self._number = 0
+        # The net for a session that nobody closed; also at the end of the interpreter.
+        self._net = weakref.finalize(self, container.end)
+
+    async def put(self, files: Iterable[LocalFile]) -> None:
+        for file in files:
+            await self._do(lambda number, file=file: operations.put(self._container.line, number, file.file.name, file.path))
+
+    async def preview(self, name: str) -> str:
+        return await self._do(lambda number: operations.preview(self._container.line, number, name))
+
+    async def run(self, code_id: str, source: str, language: Language, on_output: OnOutput) -> CodeRan:
+        limits = self._limits
+        return await self._do(
+            lambda number: operations.run(self._container.line, number, code_id, source, language, limits, on_output)
+        )
+
+    async def files(self) -> Listing:
+        return await self._do(lambda number: operations.listing(self._container.line, number))
+
+    async def get(self, name: str) -> AsyncIterator[bytes]:
+        async with self._turn:
+            self._number += 1
+            pieces = operations.get(self._container.line, self._number, name, self._limits.file_bytes)
+            over = False
+            try:
+                while not over:
+                    batch, over = await self._in_thread(lambda: _batch(pieces))
+                    if batch:
+                        yield batch
+            finally:
+                if not over:
+                    # The caller wants no more; the rest is on its way, and the next answer comes after it.
+                    with anyio.CancelScope(shield=True):
+                        await self._in_thread(lambda: _exhaust(pieces))
+
+    async def interrupt(self) -> None:
+        number = self._number
+        await to_thread.run_sync(lambda: self._container.line.command(op="interrupt", n=number), abandon_on_cancel=True)
+
+    async def close(self) -> None:
+        self._net()
+
+    async def _do(self, work: Callable[[int], T]) -> T:
+        async with self._turn:
+            self._number += 1
+            number = self._number
+            return await self._in_thread(lambda: work(number))
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        """Blocking work, and the end of the container when it was not done to its end: half an exchange can't be continued."""
+        try:
+            return await to_thread.run_sync(work, abandon_on_cancel=True)
+        except SandloopError as error:
+            if error.exit_code == 4:
+                self._container.end()
+            raise
+        except BaseException:
+            self._container.end()
+            raise
+
+
+def _batch(pieces: Iterator[bytes]) -> tuple[bytes, bool]:
+    batch = bytearray()
+    for piece in pieces:
+        batch += piece
+        if len(batch) >= _BATCH:
+            return bytes(batch), False
+    return bytes(batch), True
+
+
+def _exhaust(pieces: Iterator[bytes]) -> None:
+    for _ in pieces:
+        continue

@@ -1,0 +1,38 @@
+"""Removes what a killed process left behind: containers of ours whose owner is gone, or whose time is long over.
+
+A container normally ends with its line. This is for what never had one (killed between create and start), and for an engine
+that crashed. It never touches a container without our label, nor one whose owner lives.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+from sandloop_sandbox import owner
+from sandloop_sandbox.container import LABEL, log, remove
+from sandloop_sandbox.engine import Engine
+
+
+def sweep(engine: Engine) -> list[str]:
+    """Remove the leftovers; returns their ids."""
+    import docker.errors
+    import requests.exceptions
+
+    try:
+        found = engine.client.containers(all=True, filters={"label": f"{LABEL}.session"})
+    except (docker.errors.DockerException, requests.exceptions.RequestException, OSError) as error:
+        log.info("the engine did not list its containers: %s", error)
+        return []
+    left = [str(container["Id"]) for container in found if is_left_over(container.get("Labels") or {}, time.time())]
+    for container in left:
+        remove(engine, container)
+    return left
+
+
+def is_left_over(labels: Mapping[str, str], now: float) -> bool:
+    """Whether nobody can want a container with these labels any more."""
+    deadline, made_by = labels.get(f"{LABEL}.deadline", ""), labels.get(f"{LABEL}.owner")
+    if f"{LABEL}.session" not in labels or made_by is None or not deadline.isdigit():
+        return False
+    return now > int(deadline) or owner.is_gone(made_by)
