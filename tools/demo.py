@@ -1,8 +1,8 @@
 """The main job on real files, with the best model this machine has: a key, a local server, or else a recording.
 
-    python tools/demo.py          # a key in the environment, else a local server that answers, else the recording
-    python tools/demo.py local    # the embedded open model, its weights fetched when they are missing
-    python tools/demo.py MODEL    # any model sandloop knows
+python tools/demo.py          # a key in the environment, else a local server that answers, else the recording
+python tools/demo.py local    # the embedded open model, its weights fetched when they are missing
+python tools/demo.py MODEL    # any model sandloop knows
 """
 
 from __future__ import annotations
@@ -32,8 +32,9 @@ def pick(wanted: str, working: list[tuple[str, str]]) -> tuple[str | None, str]:
     """
     if wanted:
         return wanted, "you named it"
-    if working:
-        return working[0]
+    usable = [(name, reason) for name, reason in working if not name.endswith(":MODEL") and name.partition(":")[0] != "local"]
+    if usable:
+        return usable[0]
     why = "no key is in the environment and no local server answers"
     return None, f"{why}, so a recording of the real embedded model answers, and its code runs for real"
 
@@ -60,7 +61,16 @@ def main(wanted: str) -> int:
 
 def ask(model: str, question: str, file: Path) -> int:
     """One question through the command line, as a user would type it."""
-    command = ["sandloop", "analyze", question, str(file.relative_to(ROOT)), "-m", _short(model), "-o", str(OUTPUT.relative_to(ROOT))]
+    command = [
+        "sandloop",
+        "analyze",
+        question,
+        str(file.relative_to(ROOT)),
+        "-m",
+        _short(model),
+        "-o",
+        str(OUTPUT.relative_to(ROOT)),
+    ]
     print(f"\n$ {shlex.join(command)}", flush=True)
     command[0] = str(Path(sys.executable).with_name("sandloop"))
     return subprocess.run(command, cwd=ROOT, env=os.environ | {"SANDLOOP_CONFIG": os.devnull}, check=False).returncode

@@ -17,6 +17,7 @@ from sandloop.events import (
     FellBack,
     FileMade,
     FilesPreviewed,
+    Preview,
     Reminded,
     ReplyEnded,
     RunStarted,
@@ -54,6 +55,8 @@ class CallResult:
 
     call_id: str | None
     text: str
+    again: bool = False
+    """It failed, and so did the same source before."""
     pictures: tuple[FileMade, ...] = ()
 
 
@@ -68,12 +71,16 @@ Message: TypeAlias = Asked | Said | Ran
 
 
 def conversation(history: Sequence[Event]) -> tuple[Message, ...]:
-    """All that was asked, said and run so far. The previews of a question stand in its message."""
+    """All that was asked, said and run so far. The previews of a question stand in its message.
+
+    A reply whose code failed and then came again word for word is left out with its result, since the later one says so: a small
+    model that sees its mistake three times makes it a fourth time.
+    """
     walk = _Walk()
     for position, event in enumerate(history):
         walk.take(event, history, position)
     walk.flush()
-    return tuple(walk.messages)
+    return tuple(_without_repeats(walk.messages))
 
 
 @dataclass(slots=True)
@@ -88,6 +95,7 @@ class _Walk:
     after: list[Event] = field(default_factory=list[Event])
     failed: set[str] = field(default_factory=set[str])
     """Sources that failed once."""
+    previews: tuple[Preview, ...] = ()
 
     def take(self, event: Event, history: Sequence[Event], position: int) -> None:
         match event:
@@ -96,6 +104,8 @@ class _Walk:
                 previews = next((e.previews for e in history[position:] if isinstance(e, FilesPreviewed)), ())
                 new = tuple(f for f in event.files if f.name in event.new_files)
                 self.messages.append(Asked(text=question_text(event.question, new, previews), files=event.new_files))
+            case FilesPreviewed(previews=previews):
+                self.previews += previews
             case ReplyEnded():
                 self._end_results()
                 narrated = _narrate(self.loose) if any(isinstance(e, CodeRan) for e in self.loose) else event.text
@@ -148,7 +158,8 @@ class _Walk:
         for call in reply.calls:
             results = by_call.pop(call.id, [])
             text = "\n\n".join(r.text for r in results) or NO_CODE_IN_CALL
-            merged.append(CallResult(call_id=call.id, text=text, pictures=tuple(p for r in results for p in r.pictures)))
+            pictures, again = tuple(p for r in results for p in r.pictures), any(r.again for r in results)
+            merged.append(CallResult(call_id=call.id, text=text, again=again, pictures=pictures))
         return merged + [r for results in by_call.values() for r in results]
 
     def _result(self, cell: CodeWritten) -> CallResult:
@@ -160,7 +171,28 @@ class _Walk:
         if not ran.ok:
             self.failed.add(cell.source)
         pictures = tuple(f for f in made if f.mime in ("image/png", "image/jpeg"))
-        return CallResult(call_id=cell.call_id, text=describe_run(ran, made, same_as_failed=again), pictures=pictures)
+        text = describe_run(ran, made, previews=self.previews, same_as_failed=again)
+        return CallResult(call_id=cell.call_id, text=text, again=again, pictures=pictures)
+
+
+def _without_repeats(messages: Sequence[Message]) -> list[Message]:
+    kept: list[Message] = []
+    for message in messages:
+        kept.append(message)
+        match kept[-4:]:
+            case [Said() as first, Ran(results=[_]), Said() as second, Ran(results=[CallResult(again=True)])] if _same(
+                first, second
+            ):
+                del kept[-4:-2]
+            case _:
+                pass
+    return kept
+
+
+def _same(first: Said, second: Said) -> bool:
+    """The same reply but for the ids of its calls."""
+    calls = [[(c.name, c.arguments) for c in said.calls] for said in (first, second)]
+    return first.text == second.text and calls[0] == calls[1]
 
 
 def _narrate(events: Sequence[Event]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sandloop.events import CodeRan, FileMade
+from sandloop.events import CodeRan, FileMade, Preview
 from sandloop.sizes import human_size
 
 STDOUT_CHARS = 8_000
@@ -12,9 +12,12 @@ STDERR_CHARS = 3_000
 """About 2,000 and 750 tokens a step: a table of 60 rows and a long traceback fit, and thirty steps fit a 128k window."""
 
 SAME_CODE = (
-    "This is word for word the code that failed before, so it failed again. Read the last line of the error, and change the "
-    "code where it says: look at the real column names and types first (print(df.columns.tolist()), print(df.dtypes))."
+    "This is word for word the code that failed before, so it failed again. Don't send it again: read the last line of the error, "
+    "and write different code where it says. First print what is really there, such as df.columns.tolist() and df.dtypes."
 )
+LOOK_AGAIN_CHARS = 2_000
+_WRONG_NAME = ("KeyError", "FileNotFoundError")
+"""Errors of a model that guessed a column or a file instead of reading the names it was given."""
 _WHY_STOPPED = {
     "time": "It was stopped: it ran longer than its time limit.",
     "memory": "It was stopped: it used more memory than its limit. Read less of the data at once.",
@@ -34,8 +37,13 @@ def head_and_tail(text: str, limit: int, cut_before: int = 0) -> str:
     return f"{text[:head]}\n[{len(text) - head - tail + cut_before} characters are left out here]\n{text[-tail:]}"
 
 
-def describe_run(ran: CodeRan, files: Sequence[FileMade], *, same_as_failed: bool = False) -> str:
-    """The text that goes back to the model for one cell."""
+def describe_run(ran: CodeRan, files: Sequence[FileMade], *, previews: Sequence[Preview] = (), same_as_failed: bool = False) -> str:
+    """The text that goes back to the model for one cell.
+
+    Args:
+        previews: Shown again when the code used a name that is not there: small models forget the top of the conversation.
+        same_as_failed: The same source has failed before.
+    """
     parts: list[str] = []
     if ran.stdout.strip():
         parts.append("Output:\n" + head_and_tail(ran.stdout.rstrip(), STDOUT_CHARS, ran.stdout_cut))
@@ -56,4 +64,7 @@ def describe_run(ran: CodeRan, files: Sequence[FileMade], *, same_as_failed: boo
         parts.append("It ran and printed nothing. Print what you need to see.")
     if same_as_failed:
         parts.append(SAME_CODE)
+    if previews and (same_as_failed or (ran.error is not None and ran.error.name in _WRONG_NAME)):
+        shown = "\n".join(f"{p.name!r}\n{p.text.rstrip()}" for p in previews)
+        parts.append("What the files really hold:\n" + head_and_tail(shown, LOOK_AGAIN_CHARS))
     return "\n".join(parts)

@@ -19,6 +19,8 @@ class Limits:
     """Replies of the model to one question."""
     code_runs: int = 25
     """Cells run for one question, on either route."""
+    same_failures: int = 3
+    """Failures of one cell in a row, word for word: a model that is stuck in a loop does not leave it by itself."""
     seconds: float = 1800
     """Wall time of one question, the model's time included."""
     tokens: int | None = None

@@ -95,12 +95,14 @@ def _wanted(run: Sequence[Event], limits: Limits, code_ran_ever: bool) -> Step:
         return Ask()
     if any(isinstance(e, CodeWritten) for e in after):
         return _next_cell(after)
-    if reply.stop == "pause" or reply.calls:
+    if reply.stop == "pause":
         return Ask()
     if reply.stop == "refusal":
         return Decline(reply.text)
     if reply.stop == "length":
         return _once(run, "cut_off", CUT_OFF, times=2) or Halt("reply_tokens", limits.reply_tokens)
+    if reply.calls:
+        return Ask()
     if not reply.text.strip():
         return _once(run, "empty", EMPTY) or Finish(_printed(run))
     has_files = any(isinstance(e, RunStarted) and e.files for e in run)
@@ -131,11 +133,23 @@ def _limit_reached(wanted: Step, run: Sequence[Event], limits: Limits, seconds: 
         ("cost", sum(u.cost or 0.0 for u in usages), limits.cost),
     ]
     if isinstance(wanted, Run):
+        spent.append(("same_failures", _same_failures(run, wanted.code), limits.same_failures))
         spent.append(("code_runs", sum(isinstance(e, CodeRan) for e in run), limits.code_runs))
     else:
         spent.append(("turns", sum(isinstance(e, ReplyEnded) for e in run), limits.turns))
         spent.append(("code_runs", sum(isinstance(e, CodeRan) for e in run), limits.code_runs + 1))
     return next((Halt(name, bound) for name, used, bound in spent if bound is not None and used >= bound), None)
+
+
+def _same_failures(run: Sequence[Event], cell: CodeWritten) -> int:
+    """How often in a row, up to now, this very source has failed."""
+    sources = {e.code_id: e.source for e in run if isinstance(e, CodeWritten)}
+    count = 0
+    for ran in (e for e in reversed(run) if isinstance(e, CodeRan)):
+        if ran.ok or sources.get(ran.code_id) != cell.source:
+            break
+        count += 1
+    return count
 
 
 def final_text(run: Sequence[Event]) -> str:

@@ -12,7 +12,7 @@ import time
 from collections import deque
 from typing import NoReturn
 
-import frames
+from . import frames
 
 _IN = select.POLLIN | select.POLLHUP | select.POLLERR
 _PIECE = 1 << 18

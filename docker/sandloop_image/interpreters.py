@@ -8,11 +8,11 @@ import signal
 import time
 from collections.abc import Mapping
 
-import frames
-import processes
-from hostlink import HostLink
+from . import frames, processes
+from .hostlink import HostLink
 
-OURS = "/opt/sandloop"
+OURS = "/opt"
+"""Where our package lies, under the name `sandloop`: it imports its own modules relatively, here and in the checkout."""
 PYTHON = "/usr/local/bin/python3"
 LOADING_SECONDS = 60.0
 """How long the zygote may take to import its libraries on a slow, busy machine."""
@@ -26,7 +26,7 @@ HEAVY = ("pandas", "numpy", "matplotlib", "seaborn", "sklearn", "scipy", "statsm
 
 def program(module: str) -> list[str]:
     """The command line of one of our programs: isolated, by absolute path, from its compiled form."""
-    start = f"import sys; sys.path.append({OURS!r}); import {module}; {module}.main()"
+    start = f"import sys; sys.path.append({OURS!r}); from sandloop.{module} import main; main()"
     return [PYTHON, "-I", "-c", start]
 
 

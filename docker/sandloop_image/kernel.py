@@ -18,18 +18,13 @@ import sys
 from types import FrameType
 from typing import Any, NoReturn
 
-OURS = "/opt/sandloop"
-if OURS not in sys.path:
-    sys.path.append(OURS)
-
-import frames  # noqa: E402
-from cell import Cells, Claim  # noqa: E402
+from . import frames
+from .cell import Cells, Claim
 
 WORK = "/workspace"
 OUT, ERR, CELLS, CLAIMS = 10, 11, 12, 13
 """The descriptors it is started with."""
 _HIGH = 1000
-MAX_CELL = frames.MAX_PAYLOAD - 100
 
 NO_INPUT = "input() is not possible here, nobody can type: put the value into the code."
 
@@ -116,10 +111,10 @@ class Kernel:
         with contextlib.suppress(OSError, AttributeError):  # they are the libraries' own insides, and may move
             _settle_workers()
         if "matplotlib.pyplot" in sys.modules:
-            import sandloop_figures
+            from . import figures
 
             try:
-                sandloop_figures.end_of_step(save=claim.error is None)
+                figures.end_of_step(save=claim.error is None)
             except Exception as error:
                 print(f"An open figure could not be saved: {type(error).__name__}: {error}", file=sys.stderr)
 
@@ -182,9 +177,6 @@ def configure_pandas() -> None:
 
 
 def main() -> NoReturn:
-    """Serve in this process. The name of our modules is taken away, so that the user's own modules may have them."""
+    """Serve in this process."""
     os.chdir(WORK)
-    kernel = Kernel()
-    for name in ("frames", "cell", "kernel", "zygote", "processes"):
-        sys.modules.pop(name, None)
-    kernel.serve()
+    Kernel().serve()

@@ -51,7 +51,7 @@ def spawn(argv: Sequence[str], env: Mapping[str, str], folder: str, descriptors:
         kill_me_first(score)
         _wire({0: os.open("/dev/null", os.O_RDONLY), **descriptors})
         os.chdir(folder)
-        os.execve(argv[0], argv, dict(env))  # noqa: S606 - the point of this function
+        os.execve(argv[0], list(argv), dict(env))  # noqa: S606 - the point of this function
     except OSError as error:
         os.write(2, f"{argv[0]} could not be started: {error}\n".encode())
     finally:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from interpreters import read_some
+from .interpreters import read_some
 
 BASH = "/bin/bash"
 MAX_SCRIPT = 120_000

@@ -11,13 +11,11 @@ import signal
 import time
 from collections.abc import Callable, Mapping
 
-import facts
-import frames
-import processes
-from capture import Capture
-from folder import WORK
-from hostlink import HostLink
-from interpreters import Interpreters, read_some
+from . import facts, frames, processes
+from .capture import Capture
+from .folder import WORK
+from .hostlink import HostLink
+from .interpreters import read_some
 
 GRACE_SECONDS = 1.0
 """Between the interrupt and the kill."""

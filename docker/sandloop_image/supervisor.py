@@ -13,14 +13,13 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-import frames
-import processes
-from facts import Counters, facts
-from folder import INPUT, WORK, Incoming, Listing, Refused, open_regular
-from hostlink import HostLink
-from interpreters import OURS, PYTHON, Interpreters, cell_frame
-from shell import Shell
-from step import Claim, Step
+from . import frames, processes
+from .facts import Counters, facts
+from .folder import INPUT, WORK, Incoming, Listing, Refused, open_regular
+from .hostlink import HostLink
+from .interpreters import OURS, PYTHON, Interpreters, cell_frame
+from .shell import Shell
+from .step import Claim, Step
 
 PREVIEW_SECONDS = 10
 PREVIEW_BYTES = 6_000
@@ -192,7 +191,7 @@ class Supervisor:
             if kind in frames.STDOUT + frames.STDOUT_TAIL:
                 said.append(data)
 
-        argv = [PYTHON, "-I", f"{OURS}/preview.py", f"{INPUT}/{command['name']}"]
+        argv = [PYTHON, "-I", f"{OURS}/sandloop/preview.py", f"{INPUT}/{command['name']}"]
         step, exit_code = self._run_program(argv, {k: str(v) for k, v in limits.items()}, {}, lambda: None, send=keep)
         stopped = step.stopped_by(self.counters, well=not exit_code)
         text = b"".join(said).decode("utf-8", "replace")
@@ -230,7 +229,7 @@ def environment(threads: str) -> dict[str, str]:
         "OUTPUT_DIR": WORK,
         "PYTHONPATH": OURS,  # where scripts started from bash find the matplotlib backend
         "PYTHONDONTWRITEBYTECODE": "1",
-        "MPLBACKEND": "module://sandloop_figures",
+        "MPLBACKEND": "module://sandloop.figures",
         "MPLCONFIGDIR": "/opt/mplconfig",
         **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), threads),
     }

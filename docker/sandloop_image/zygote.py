@@ -10,11 +10,7 @@ import gc
 import os
 import sys
 
-OURS = "/opt/sandloop"
-sys.path.append(OURS)
-
-import kernel  # noqa: E402
-import processes  # noqa: E402
+from . import kernel, processes
 
 ORDERS, REPLIES = 14, 15
 """An order is one byte; a reply one line: `ready`, or the pid of a kernel."""

@@ -12,12 +12,9 @@ from urllib.parse import urlsplit
 
 from sandloop.errors import BadSetting, MissingKey, UsageError
 from sandloop.ports import ModelChoice
-from sandloop_providers.chat import Chat, Server
+from sandloop_providers.chat import NO_KEY, Chat, Server
 from sandloop_providers.chat_shape import Shape
 from sandloop_providers.server_models import on_this_machine, served_models
-
-NO_KEY = "none"
-"""Servers without keys get a word: the SDK refuses to start without one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,6 +139,7 @@ openrouter = Vendor(
     address="https://openrouter.ai/api/v1",
     key_variables=("OPENROUTER_API_KEY",),
     sends_back=("reasoning_details",),  # it hands them to the vendor, some of whom demand their signatures
+    prices="openrouter",
     reports_cost=True,  # it knows what the vendor it chose took; a price list does not
 )
 groq = Vendor(

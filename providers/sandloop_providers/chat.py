@@ -34,6 +34,8 @@ OURS = ("model", "messages", "stream", "stream_options", "n")
 TOOLS_PARAMETER, PICTURES_PARAMETER = "tools", "pictures"
 """The two parameters that are ours: offer tools, and show made pictures."""
 CLOSE_SECONDS = 1.0
+NO_KEY = "none"
+"""Servers without keys get a word: the SDK refuses to start without one."""
 log = logging.getLogger("sandloop")
 
 
@@ -46,7 +48,7 @@ class Server:
     """For messages."""
     address: str
     """With `/v1`, or whatever stands before `/chat/completions`."""
-    key: str = field(default="none", repr=False)
+    key: str = field(default=NO_KEY, repr=False)
     key_variables: tuple[str, ...] = ()
     shape: Shape = field(default_factory=Shape)
     sends_back: tuple[str, ...] = ()
@@ -98,7 +100,7 @@ class Chat:
                             yield event
             except Exception as error:
                 fault = fault_of(error)
-            less = None if fault is None or reading.began else narrowed(self._shape, status=fault.status or 0, said=fault.said)
+            less = None if fault is None or reading.began or fault.generated else narrowed(self._shape, fault.status, fault.said)
             if less is None:
                 break
             self._shape, why = less
@@ -198,7 +200,7 @@ class Chat:
             title=server.title,
             model=self.model,
             address=shown(server.address),
-            key=server.key,
+            key="" if server.key == NO_KEY else server.key,
             variables=server.key_variables,
         )
 

@@ -42,7 +42,7 @@ class Shape:
     system_role: bool = True
 
 
-def narrowed(shape: Shape, *, status: int, said: str) -> tuple[Shape, str] | None:
+def narrowed(shape: Shape, status: int | None, said: str) -> tuple[Shape, str] | None:
     """The shape without what the server refused, and what to tell the user; None when it refused none of this."""
     if status not in REFUSING:
         return None

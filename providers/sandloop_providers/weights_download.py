@@ -14,7 +14,7 @@ import anyio.to_thread
 
 from sandloop.errors import LocalModelFailed
 from sandloop_providers.server_models import on_this_machine
-from sandloop_providers.weights import PIECE, Weights, is_genuine, kept, mark, where_to_get
+from sandloop_providers.weights import Weights, is_genuine, kept, mark, where_to_get
 
 if TYPE_CHECKING:
     import httpx2
@@ -85,7 +85,7 @@ async def _rest(weights: Weights, part: Path, hub: str) -> AsyncGenerator[int]:
             with part.open("r+b" if part.exists() else "wb") as file:
                 file.seek(done)
                 file.truncate()
-                async for piece in response.aiter_raw(PIECE):
+                async for piece in response.aiter_raw():  # as it comes: in larger pieces the last one would be lost with a cut
                     done += len(piece)
                     if done > weights.size:
                         file.seek(0)

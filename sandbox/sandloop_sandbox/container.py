@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import secrets
@@ -10,11 +11,11 @@ import time
 from datetime import UTC, datetime
 from importlib.resources import files
 
-from sandloop.errors import SandboxLost
+from sandloop.errors import EngineUnavailable, SandboxLost
 from sandloop.limits import Limits
 from sandloop_image import frames
 from sandloop_sandbox import owner
-from sandloop_sandbox.engine import Engine, translated
+from sandloop_sandbox.engine import Engine
 from sandloop_sandbox.line import Line
 from sandloop_sandbox.policy import FIRST_UID, LAST_UID, Identity, check_facts, container_config
 
@@ -47,7 +48,7 @@ class Container:
         self.limits = limits
         self.identity = new_identity(limits)
         self._lock = threading.Lock()
-        self._ended = False
+        self._ended, self._starting = False, True
         self._engine: Engine | None = None
         self._id: str | None = None
         self._line: Line | None = None
@@ -60,79 +61,63 @@ class Container:
 
     def start(self, engine: Engine, image: str) -> None:
         """Create, attach, start, and check. Raises a `SandboxError`, and then leaves nothing."""
+        if self._ended:
+            raise SandboxLost(said="it was closed before it started")
         config = container_config(self.limits, engine.host, self.identity, image, seccomp_profile())
+        self._engine = engine
+        well = False
         try:
-            with translated(engine.address):
-                self._engine = engine
-                self._id = engine.client.create_container_from_config(config, name=self.identity.name)["Id"]
-                streams = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
-                # Before the start, so that no word is missed and the container has a line from its first moment.
-                attached = Line(engine.client.attach_socket(self._id, params=streams))
-                with self._lock:
-                    self._line = attached
-                engine.client.start(self._id)
+            self._id = engine.create(config, self.identity.name)
+            # Before the start, so that no word is missed and the container has a line from its first moment.
+            self._line = Line(engine.attach(self._id))
+            engine.start(self._id)
             self._check(engine)
-        except BaseException:
-            self.end()
-            raise
-        if self._ended:  # while we were starting
-            self._remove()
-            raise SandboxLost(said="it was closed")
+            well = True
+        finally:
+            with self._lock:
+                self._starting = False
+                well = well and not self._ended
+                self._ended = not well
+            if not well:
+                self._hang_up()
+                self._remove()
+        if not well:
+            raise SandboxLost(said="it was closed while it started")
 
     def _check(self, engine: Engine) -> None:
         line = self.line
-        for kind, payload in line.receive(time.monotonic() + START_SECONDS):
-            facts = answer(line, kind, payload)
-            if facts is None or facts.get("op") != "ready":
-                raise line.lost("it began with another word than 'ready'")
-            return check_facts(facts, self.limits, engine.host, self.identity)
+        facts = answer(line, *line.read(time.monotonic() + START_SECONDS))
+        if facts is None or facts.get("op") != "ready":
+            raise line.lost("it began with another word than 'ready'")
+        check_facts(facts, self.limits, engine.host, self.identity)
 
     def end(self) -> None:
         """Hang up: the supervisor sees its line end and ends the container, which removes itself. Idempotent, quick."""
         with self._lock:
-            if self._ended:
+            ended, self._ended = self._ended, True
+            if ended or self._starting:  # the thread that starts it sees that it has to end
                 return
-            self._ended = True
+        self._hang_up()
+        with contextlib.suppress(RuntimeError):  # the interpreter is ending; the container ends by itself
+            threading.Thread(target=self._see_it_gone, name="sandloop-close", daemon=True).start()
+
+    def _hang_up(self) -> None:
         if self._line is not None:
             self._line.hang_up()
-        if self._id is not None:
-            try:
-                threading.Thread(target=self._see_it_gone, name="sandloop-close", daemon=True).start()
-            except RuntimeError:
-                return  # the interpreter is ending; the container ends by itself
 
     def _see_it_gone(self) -> None:
-        import docker.errors
-        import requests.exceptions
-
-        assert self._engine is not None  # noqa: S101 - set before the id
-        try:
-            if self._line is not None:
-                self._engine.client.wait(self._id, timeout=GONE_SECONDS, condition="removed")
-                return
-        except docker.errors.NotFound:
+        if self._engine is None or self._id is None:
             return
-        except (docker.errors.DockerException, requests.exceptions.RequestException, OSError) as error:
-            log.info("container %s did not go by itself: %s", self.identity.name, error)
-        self._remove()
+        if not self._engine.wait_removed(self._id, GONE_SECONDS):
+            self._remove()
 
     def _remove(self) -> None:
-        assert self._engine is not None  # noqa: S101 - set before the id
-        remove(self._engine, str(self._id))
-
-
-def remove(engine: Engine, container: str) -> None:
-    """Remove a container of ours, if it is still there."""
-    import docker.errors
-    import requests.exceptions
-
-    try:
-        engine.client.remove_container(container, force=True, v=True)
-    except docker.errors.APIError as error:
-        if error.status_code not in (404, 409):  # gone, or just going
-            log.warning("container %s could not be removed: %s", container, error)
-    except (docker.errors.DockerException, requests.exceptions.RequestException, OSError) as error:
-        log.warning("container %s could not be removed: %s", container, error)
+        if self._engine is None or self._id is None:
+            return
+        try:
+            self._engine.remove(self._id)
+        except EngineUnavailable as error:
+            log.warning("container %s could not be removed: %s", self.identity.name, error)
 
 
 def answer(line: Line, kind: bytes, payload: bytes) -> dict[str, str] | None:

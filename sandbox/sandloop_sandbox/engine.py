@@ -10,7 +10,7 @@ import errno
 import ipaddress
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -33,10 +33,55 @@ _engines: dict[str, Engine] = {}
 
 
 class Engine:
-    """A checked engine."""
+    """A checked engine, and the few things we ask of it. Each raises `EngineUnavailable`."""
 
     def __init__(self, client: APIClient, address: str, host: Host) -> None:
         self.client, self.address, self.host = client, address, host
+        self._sdk: Any = client  # its own annotations are partial
+
+    def create(self, config: Mapping[str, Any], name: str) -> str:
+        """Create a container; returns its id."""
+        with translated(self.address):
+            return str(self._sdk.create_container_from_config(config, name=name)["Id"])
+
+    def attach(self, container: str) -> Any:
+        """The connection to a container's three streams, as the SDK gives it."""
+        with translated(self.address):
+            return self._sdk.attach_socket(container, params={"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1})
+
+    def start(self, container: str) -> None:
+        with translated(self.address):
+            self._sdk.start(container)
+
+    def wait_removed(self, container: str, seconds: int) -> bool:
+        """Whether the container goes within that time."""
+        import docker.errors
+        import requests.exceptions
+
+        try:
+            self._sdk.wait(container, timeout=seconds, condition="removed")
+        except docker.errors.NotFound:
+            return True
+        except (docker.errors.DockerException, requests.exceptions.RequestException, OSError):
+            return False
+        return True
+
+    def remove(self, container: str) -> None:
+        """Remove a container, if it is still there."""
+        import docker.errors
+
+        with translated(self.address):
+            try:
+                self._sdk.remove_container(container, force=True, v=True)
+            except docker.errors.APIError as error:
+                if error.status_code not in (404, 409):  # gone, or just going
+                    raise
+
+    def labelled(self, label: str) -> dict[str, dict[str, str]]:
+        """The labels of all containers that have this one, running or not, by id."""
+        with translated(self.address):
+            found: list[dict[str, Any]] = self._sdk.containers(all=True, filters={"label": label})
+        return {str(container["Id"]): dict(container.get("Labels") or {}) for container in found}
 
 
 def engine() -> Engine:
@@ -52,13 +97,16 @@ def _connect(address: str) -> Engine:
     if not is_local(address) and os.environ.get(ALLOW_REMOTE) != "1":
         said = "it is on another machine, so your files would leave this one"
         raise EngineUnavailable(address=address, said=said, do=f"Set {ALLOW_REMOTE}=1 if that is meant")
+    from docker.utils import kwargs_from_env
+
     import docker
 
     with translated(address):
-        settings = docker.utils.kwargs_from_env()
+        settings = kwargs_from_env()
         # The pool holds a connection for each session's line.
         client = docker.APIClient(version="auto", timeout=int(TIMEOUT_SECONDS), max_pool_size=64, **settings)
-        return Engine(client, address, check_info(client.info()))
+        info: dict[str, Any] = client.info()
+        return Engine(client, address, check_info(info))
 
 
 def is_local(address: str) -> bool:
@@ -89,7 +137,7 @@ def check_info(info: dict[str, Any]) -> Host:
 
 
 @contextmanager
-def translated(address: str) -> Iterator[None]:
+def translated(address: str) -> Generator[None]:
     """Errors of the SDK and of its connection as ours."""
     import docker.errors
     import requests.exceptions

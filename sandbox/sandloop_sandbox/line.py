@@ -8,7 +8,8 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections import deque
+from collections.abc import Mapping
 from typing import Any
 
 from sandloop.errors import SandboxLost
@@ -29,6 +30,7 @@ class Line:
         """What the SDK gave: it keeps the HTTP response, and so the connection, alive."""
         self._socket: socket.socket = getattr(attached, "_sock", attached)
         self._streams, self._frames = Demultiplexer(), frames.Decoder(frames.FROM_SUPERVISOR)
+        self._read = deque[frames.Frame]()
         self._stderr = bytearray()
         self._sending, self._reading = threading.Lock(), threading.Lock()
         self._hung_up = False
@@ -50,17 +52,20 @@ class Line:
         wire = frames.frame(frames.COMMAND, frames.record(fields))
         self._send(wire + b"".join(frames.frame(frames.DATA, piece) for piece in data))
 
-    def receive(self, deadline: float) -> Iterator[frames.Frame]:
-        """Yield frames as they come, until the caller has enough. `deadline` on the monotonic clock. Raises `SandboxLost`."""
+    def read(self, deadline: float) -> frames.Frame:
+        """The next frame, by `deadline` on the monotonic clock. Raises `SandboxLost`."""
         with self._reading:
             try:
-                while True:
-                    yield from self._some(deadline)
+                while not self._read:
+                    self._take(self._received(deadline))
+                return self._read.popleft()
+            except frames.Malformed as error:
+                raise self.lost(f"it sent {error}") from error
             finally:
                 if self._hung_up:
                     self._close()
 
-    def _some(self, deadline: float) -> Iterator[frames.Frame]:
+    def _received(self, deadline: float) -> bytes:
         try:
             self._socket.settimeout(max(0.001, deadline - time.monotonic()))
             data = self._socket.recv(_PIECE)
@@ -70,14 +75,14 @@ class Line:
             raise self.lost(f"its line broke ({error})") from error
         if not data:
             raise self.lost("it ended by itself, or the engine did")
-        try:
-            for stream, piece in self._streams.feed(data):
-                if stream == "stdout":
-                    yield from self._frames.feed(piece)
-                else:
-                    self._stderr += piece[: max(0, _KEPT_STDERR - len(self._stderr))]
-        except frames.Malformed as error:
-            raise self.lost(f"it sent {error}") from error
+        return data
+
+    def _take(self, data: bytes) -> None:
+        for stream, piece in self._streams.feed(data):
+            if stream == "stdout":
+                self._read.extend(self._frames.feed(piece))
+            else:
+                self._stderr += piece[: max(0, _KEPT_STDERR - len(self._stderr))]
 
     def lost(self, said: str) -> SandboxLost:
         """The error, with the last line of what the supervisor complained about."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
 
 from sandloop.errors import BadFile
 from sandloop.events import CodeError, CodeRan, Language, StoppedBy
@@ -46,15 +46,13 @@ def run(line: Line, number: int, code_id: str, source: str, language: Language, 
         frames.STDOUT_TAIL: out.tail,
         frames.STDERR_TAIL: err.tail,
     }
+    deadline = time.monotonic() + limits.step_seconds + LATE_SECONDS
     try:
-        for kind, payload in line.receive(time.monotonic() + limits.step_seconds + LATE_SECONDS):
-            if kind in take:
-                take[kind](payload)
-            else:
-                return _code_ran(code_id, _answer_to("run", number, line, kind, payload), out, err)
+        while (read := line.read(deadline))[0] in take:
+            take[read[0]](read[1])
+        return _code_ran(code_id, _answer_to("run", number, line, *read), out, err)
     except (frames.Malformed, ValueError, KeyError) as error:
         raise line.lost(f"it sent a result that can't be: {error}") from error
-    raise line.lost("it sent no result")
 
 
 def _code_ran(code_id: str, fields: dict[str, str], out: Heard, err: Heard) -> CodeRan:
@@ -92,35 +90,30 @@ def listing(line: Line, number: int) -> Listing:
     line.command(op="list", n=number)
     files: list[str] = []
     skipped: list[str] = []
-    for kind, payload in line.receive(time.monotonic() + ANSWER_SECONDS):
-        if kind in (frames.FILES, frames.SKIPPED):
-            (files if kind == frames.FILES else skipped).extend(_texts(line, payload))
-            continue
-        _answer_to("list", number, line, kind, payload)
-        try:
-            rows = zip(files[::3], files[1::3], files[2::3], strict=True)
-            found = tuple(FoundFile(name=name, size=int(size), version=version) for name, size, version in rows)
-            return Listing(files=found, skipped=tuple(zip(skipped[::2], skipped[1::2], strict=True)))
-        except ValueError as error:
-            raise line.lost(f"it sent a listing that can't be: {error}") from error
-    raise line.lost("it sent no listing")
+    deadline = time.monotonic() + ANSWER_SECONDS
+    while (read := line.read(deadline))[0] in (frames.FILES, frames.SKIPPED):
+        (files if read[0] == frames.FILES else skipped).extend(_texts(line, read[1]))
+    _answer_to("list", number, line, *read)
+    try:
+        rows = zip(files[::3], files[1::3], files[2::3], strict=True)
+        found = tuple(FoundFile(name=name, size=int(size), version=version) for name, size, version in rows)
+        return Listing(files=found, skipped=tuple(zip(skipped[::2], skipped[1::2], strict=True)))
+    except ValueError as error:
+        raise line.lost(f"it sent a listing that can't be: {error}") from error
 
 
 def get(line: Line, number: int, name: str, most: int) -> Iterator[bytes]:
     """Yield the bytes of a file. Must be read to its end."""
     line.command(op="get", n=number, name=name, most=most)
     got = 0
-    for kind, payload in line.receive(time.monotonic() + max(ANSWER_SECONDS, most / 1_000_000)):
-        if kind == frames.DATA:
-            got += len(payload)
-            if got > most:
-                raise line.lost("it sent more of a file than was asked for")
-            yield payload
-            continue
-        fields = _answer_to("get", number, line, kind, payload)
-        if refused := expect(fields, "refused", line):
-            raise BadFile(name=name, why=f"can't be brought back: it {refused}", do="Write it as a plain, smaller file")
-        return
+    while (read := line.read(time.monotonic() + ANSWER_SECONDS))[0] == frames.DATA:
+        got += len(read[1])
+        if got > most:
+            raise line.lost("it sent more of a file than was asked for")
+        yield read[1]
+    fields = _answer_to("get", number, line, *read)
+    if refused := expect(fields, "refused", line):
+        raise BadFile(name=name, why=f"can't be brought back: it {refused}", do="Write it as a plain, smaller file")
 
 
 def preview(line: Line, number: int, name: str) -> str:
@@ -134,9 +127,7 @@ def preview(line: Line, number: int, name: str) -> str:
 
 
 def _one_answer(op: str, number: int, line: Line, seconds: float) -> dict[str, str]:
-    for kind, payload in line.receive(time.monotonic() + seconds):
-        return _answer_to(op, number, line, kind, payload)
-    raise line.lost("it sent no answer")
+    return _answer_to(op, number, line, *line.read(time.monotonic() + seconds))
 
 
 def _answer_to(op: str, number: int, line: Line, kind: bytes, payload: bytes) -> dict[str, str]:
@@ -154,10 +145,11 @@ def _texts(line: Line, payload: bytes) -> list[str]:
 
 
 def _stopped_by(text: str) -> StoppedBy:
-    for value in get_args(StoppedBy):
-        if text == value:
-            return value
-    raise ValueError(f"stopped by {text!r}")
+    match text:
+        case "itself" | "time" | "memory" | "output" | "processes" | "disk" | "interrupt":
+            return text
+        case _:
+            raise ValueError(f"stopped by {text!r}")
 
 
 def _state(text: str) -> Literal["kept", "lost"]:

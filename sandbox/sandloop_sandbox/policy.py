@@ -14,7 +14,7 @@ from sandloop.errors import Unsafe
 from sandloop.limits import MB, Limits
 
 PYTHON = "/usr/local/bin/python3"
-START = "import sys; sys.path.append('/opt/sandloop'); import supervisor; supervisor.main()"
+START = "import sys; sys.path.append('/opt'); from sandloop.supervisor import main; main()"
 
 TMP = 256 * MB
 SHM = 256 * MB
@@ -74,9 +74,10 @@ def container_config(limits: Limits, host: Host, identity: Identity, image: str,
     own = f"uid={uid},gid={uid}"
     tmpfs = {
         # Sized, without devices and set-id programs, and with a bound on the number of files, which --shm-size has not.
-        path: f"rw,nosuid,nodev,size={size},nr_inodes={INODES},mode=0700,{own}"
+        path: f"rw,nosuid,nodev,size={size},nr_inodes={INODES},mode={0o500 if path == '/input' else 0o700:04o},{own}"
         for path, size in scratch(limits).items()
     }
+    tmpfs["/dev/mqueue"] = "ro,nosuid,nodev,noexec,size=4k,nr_inodes=1"  # message queues could be made there as files
     return {
         "Image": image,
         # Ours, whatever the image says: its ENTRYPOINT and HEALTHCHECK would run beside the step.

@@ -25,6 +25,8 @@ class DockerSession:
 
     def __init__(self, container: Container) -> None:
         self._container = container
+        self.name = container.identity.session
+        """In the container's name and label."""
         self._limits = container.limits
         self._turn = anyio.Lock()
         self._number = 0
@@ -33,7 +35,10 @@ class DockerSession:
 
     async def put(self, files: Iterable[LocalFile]) -> None:
         for file in files:
-            await self._do(lambda number, file=file: operations.put(self._container.line, number, file.file.name, file.path))
+            await self._put(file)
+
+    async def _put(self, file: LocalFile) -> None:
+        await self._do(lambda number: operations.put(self._container.line, number, file.file.name, file.path))
 
     async def preview(self, name: str) -> str:
         return await self._do(lambda number: operations.preview(self._container.line, number, name))

@@ -39,7 +39,7 @@ class Demultiplexer:
 
     def _take_header(self) -> None:
         kind, size = self._header[0], int.from_bytes(self._header[4:], "big")
-        if kind not in (1, 2) or self._header[1:4] != b"\0\0\0" or size > MAX_PIECE:
+        if kind not in (1, 2) or any(self._header[1:4]) or size > MAX_PIECE:
             raise Malformed(f"a stream header {bytes(self._header)!r}")
         self._name, self._left = "stdout" if kind == 1 else "stderr", size
         self._header.clear()

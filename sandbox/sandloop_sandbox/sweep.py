@@ -9,25 +9,23 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 
+from sandloop.errors import EngineUnavailable
 from sandloop_sandbox import owner
-from sandloop_sandbox.container import LABEL, log, remove
+from sandloop_sandbox.container import LABEL, log
 from sandloop_sandbox.engine import Engine
 
 
 def sweep(engine: Engine) -> list[str]:
-    """Remove the leftovers; returns their ids."""
-    import docker.errors
-    import requests.exceptions
-
+    """Remove the leftovers; returns their ids. An engine that fails meanwhile is left alone, and said in the log."""
+    removed: list[str] = []
     try:
-        found = engine.client.containers(all=True, filters={"label": f"{LABEL}.session"})
-    except (docker.errors.DockerException, requests.exceptions.RequestException, OSError) as error:
-        log.info("the engine did not list its containers: %s", error)
-        return []
-    left = [str(container["Id"]) for container in found if is_left_over(container.get("Labels") or {}, time.time())]
-    for container in left:
-        remove(engine, container)
-    return left
+        for container, labels in engine.labelled(f"{LABEL}.session").items():
+            if is_left_over(labels, time.time()):
+                engine.remove(container)
+                removed.append(container)
+    except EngineUnavailable as error:
+        log.info("leftover containers could not be swept: %s", error)
+    return removed
 
 
 def is_left_over(labels: Mapping[str, str], now: float) -> bool:

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 
 import pytest
-from docker_runs import SMALL, Open
 
+from docker_runs import SMALL, Open
 from sandloop.errors import EngineUnavailable
 from sandloop.limits import Limits
 from sandloop.ports import SandboxSession
@@ -16,6 +16,7 @@ from sandloop_sandbox.container import LABEL
 from sandloop_sandbox.docker import open_docker
 from sandloop_sandbox.engine import Engine
 from sandloop_sandbox.engine import engine as find_engine
+
 
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
@@ -66,7 +67,7 @@ def ours(engine: Engine) -> Callable[[], set[str]]:
     """The ids of the containers that this process has made and that are still there."""
 
     def list_them() -> set[str]:
-        found = engine.client.containers(all=True, filters={"label": f"{LABEL}.session"})
-        return {c["Id"] for c in found if f" {os.getpid()} " in c["Labels"][f"{LABEL}.owner"]}
+        found = engine.labelled(f"{LABEL}.session")
+        return {container for container, labels in found.items() if f" {os.getpid()} " in labels[f"{LABEL}.owner"]}
 
     return list_them

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-import os
 import resource
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import anyio
 import pytest
-from docker_runs import SMALL, Live, Open, run, says
 
+from docker_runs import SMALL, Live, Open, run, says
+from sandloop.errors import SandboxLost
 from sandloop.limits import MB
 from sandloop.ports import SandboxSession
+from sandloop_sandbox.engine import Engine
 
 SHORT = replace(SMALL, step_seconds=1.0)
 
 
 @pytest.mark.parametrize(
-    "source", ["while True: pass", "import time; time.sleep(60)", "import subprocess; subprocess.run(['sleep', '60'])", "await asyncio.sleep(60)"]
+    "source",
+    [
+        "while True: pass",
+        "import time; time.sleep(60)",
+        "import subprocess; subprocess.run(['sleep', '60'])",
+        "await asyncio.sleep(60)",
+    ],
 )
 async def test_a_step_over_its_time_is_interrupted_and_keeps_its_state(open_session: Open, source: str) -> None:
     session = await open_session(SHORT)
@@ -109,7 +115,9 @@ async def test_a_fork_bomb_stops_at_the_process_limit(open_session: Open) -> Non
 
 
 async def test_too_many_threads_are_refused(session: SandboxSession) -> None:
-    ran = await run(session, "import threading, time\nfor _ in range(500): threading.Thread(target=time.sleep, args=(30,), daemon=True).start()")
+    ran = await run(
+        session, "import threading, time\nfor _ in range(500): threading.Thread(target=time.sleep, args=(30,), daemon=True).start()"
+    )
 
     assert ran.stopped_by == "processes"
     assert ran.error is not None
@@ -186,14 +194,10 @@ async def test_a_flood_does_not_keep_the_time_limit_from_coming(open_session: Op
 
 async def test_an_interrupt_stops_the_step_and_keeps_the_state(session: SandboxSession) -> None:
     await says(session, "kept = 1")
-    begun = anyio.Event()
+    started = time.monotonic()
+    source = "print('go', flush=True)\nwhile True: pass"
+    ran = await session.run("i", source, "python", lambda stream, text: anyio.from_thread.run(session.interrupt))
 
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(_interrupt_when, begun, session)
-        started = time.monotonic()
-        ran = await session.run(
-            "i", "print('go', flush=True)\nwhile True: pass", "python", lambda stream, text: anyio.from_thread.run_sync(begun.set)
-        )
     assert time.monotonic() - started < 2
     assert (ran.stopped_by, ran.state, ran.stdout) == ("interrupt", "kept", "go\n")
     assert await says(session, "kept") == "1"
@@ -206,22 +210,13 @@ async def test_an_interrupt_between_steps_stops_nothing(session: SandboxSession)
     assert await says(session, "kept") == "1"
 
 
-async def _interrupt_when(begun: anyio.Event, session: SandboxSession) -> None:
-    await begun.wait()
-    await session.interrupt()
-
-
 async def test_the_session_ends_itself_when_its_time_is_over(open_session: Open) -> None:
-    from sandloop.errors import SandboxLost
-
     session = await open_session(replace(SMALL, session_seconds=2))
     with pytest.raises(SandboxLost, match="ended by itself"):
         await run(session, "import time; time.sleep(10)")
 
 
-async def test_limits_above_the_machine_are_brought_down_to_it(open_session: Open) -> None:
+async def test_limits_above_the_machine_are_brought_down_to_it(engine: Engine, open_session: Open) -> None:
     session = await open_session(replace(SMALL, memory=10**13 // MB * MB, cpus=4000))
 
-    assert await says(session, "import os; len(os.sched_getaffinity(0)) > 0") == "True"
-    assert os.cpu_count()
-    assert Path("/proc").exists()
+    assert await says(session, "import os; print(os.environ['OMP_NUM_THREADS'])") == str(engine.host.cpus)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from docker_runs import Live, fetched, run, says
 
+from docker_runs import Live, fetched, run, says
 from sandloop.ports import SandboxSession
 
 
@@ -53,7 +53,9 @@ async def test_a_table_is_shown_short_also_before_pandas_was_ready(session: Sand
 
 
 async def test_await_works_at_the_top_and_its_loop_lives_on(session: SandboxSession) -> None:
-    await says(session, "import asyncio\nevent = asyncio.Event()\nwaiter = asyncio.create_task(event.wait())" + "\nawait asyncio.sleep(0)")
+    await says(
+        session, "import asyncio\nevent = asyncio.Event()\nwaiter = asyncio.create_task(event.wait())" + "\nawait asyncio.sleep(0)"
+    )
 
     assert await says(session, "event.set()\nawait waiter") == "True"
     assert await says(session, "async def f(): return 7\nasyncio.run(f())") == "7"
@@ -111,7 +113,8 @@ async def test_every_error_is_told_and_keeps_the_state(shared: SandboxSession, s
 
 
 @pytest.mark.parametrize(
-    ("source", "code"), [("import sys; sys.exit(3)", 3), ("exit()", 0), ("raise SystemExit('bye')", 1), ("raise SystemExit(256)", 0)]
+    ("source", "code"),
+    [("import sys; sys.exit(3)", 3), ("exit()", 0), ("raise SystemExit('bye')", 1), ("raise SystemExit(256)", 0)],
 )
 async def test_leaving_like_a_program_gives_its_exit_code_and_keeps_the_state(
     shared: SandboxSession, source: str, code: int
@@ -141,7 +144,9 @@ with multiprocessing.Pool(2) as pool:
 
 
 async def test_worker_pools_of_joblib_work_in_one_step_after_the_other(session: SandboxSession) -> None:
-    source = "from joblib import Parallel, delayed\nfrom math import sqrt\nParallel(n_jobs=2)(delayed(sqrt)(i ** 2) for i in range(4))"
+    source = (
+        "from joblib import Parallel, delayed\nfrom math import sqrt\nParallel(n_jobs=2)(delayed(sqrt)(i ** 2) for i in range(4))"
+    )
 
     for _ in range(3):
         ran = await run(session, source)
@@ -164,7 +169,10 @@ print('error', file=sys.stderr)
 
 
 async def test_a_forked_child_that_runs_to_the_end_of_the_cell_is_no_second_kernel(session: SandboxSession) -> None:
-    assert await says(session, "import os\npid = os.fork()\nif pid: os.waitpid(pid, 0)\nprint('parent' if pid else 'child')") == "child\nparent"
+    assert (
+        await says(session, "import os\npid = os.fork()\nif pid: os.waitpid(pid, 0)\nprint('parent' if pid else 'child')")
+        == "child\nparent"
+    )
     assert await says(session, "1 + 1") == "2"
 
 
@@ -186,7 +194,10 @@ async def test_characters_survive_being_split_and_bad_bytes_become_marks(session
 
 
 async def test_streams_that_a_cell_closed_or_moved_work_again_in_the_next(session: SandboxSession) -> None:
-    await run(session, "import io, os, sys\nsys.stdout.close(); sys.stderr = io.StringIO(); os.close(2)\nos.dup2(os.open('/dev/null', 1), 1)")
+    await run(
+        session,
+        "import io, os, sys\nsys.stdout.close(); sys.stderr = io.StringIO(); os.close(2)\nos.dup2(os.open('/dev/null', 1), 1)",
+    )
 
     ran = await run(session, "import sys\nprint('out'); print('err', file=sys.stderr)")
     assert (ran.stdout, ran.stderr) == ("out\n", "err\n")
@@ -237,7 +248,9 @@ async def test_a_plot_that_is_shown_is_saved_and_never_over_another(session: San
     ],
 )
 async def test_figures_left_open_are_saved_once(shared: SandboxSession, source: str, names: list[str]) -> None:
-    await says(shared, "import os\nfor f in os.listdir(): os.remove(f)\nimport matplotlib; matplotlib.use(os.environ['MPLBACKEND'])")
+    await says(
+        shared, "import os\nfor f in os.listdir(): os.remove(f)\nimport matplotlib; matplotlib.use(os.environ['MPLBACKEND'])"
+    )
     await run(shared, f"import matplotlib.pyplot as plt\n{source}")
 
     assert [f.name for f in (await shared.files()).files] == names

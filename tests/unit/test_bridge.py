@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 
 import anyio
+import anyio.lowlevel
 import pytest
 from anyio.from_thread import start_blocking_portal
 
@@ -20,7 +21,7 @@ class Source:
     async def __call__(self) -> AsyncGenerator[int]:
         try:
             for number in range(self.stop):
-                await anyio.sleep(0)
+                await anyio.lowlevel.checkpoint()
                 yield number
             if self.error is not None:
                 raise self.error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sandloop.conversation import NO_CODE_IN_CALL, Asked, CallResult, Ran, Said, conversation
 from sandloop.events import (
+    CodeError,
     CodeRan,
     CodeWritten,
     Event,
@@ -53,7 +54,13 @@ def test_a_fenced_cell_and_its_output_follow_the_reply() -> None:
 
 def test_every_call_is_answered_in_order_also_one_without_code_and_one_not_run() -> None:
     calls = tuple(ToolCall(id=i, name="python", arguments="") for i in "abc")
-    history = [ASKED, ReplyEnded(stop="end", calls=calls), cell(1, call_id="a"), cell(2, call_id="c"), ran(1, exit_code=1, stdout="")]
+    history = [
+        ASKED,
+        ReplyEnded(stop="end", calls=calls),
+        cell(1, call_id="a"),
+        cell(2, call_id="c"),
+        ran(1, exit_code=1, stdout=""),
+    ]
     ran_message = conversation(history)[-1]
     assert isinstance(ran_message, Ran)
     assert [r.call_id for r in ran_message.results] == ["a", "b", "c"]
@@ -61,13 +68,29 @@ def test_every_call_is_answered_in_order_also_one_without_code_and_one_not_run()
     assert "not run" in ran_message.results[2].text
 
 
-def test_the_same_failing_code_is_told_so_the_second_time() -> None:
+def test_the_same_failing_code_is_told_so_and_stands_only_once() -> None:
+    history: list[Event] = [ASKED, PREVIEW]
+    for number in (1, 2, 3):
+        history += [ReplyEnded(stop="end", text="x"), cell(number, "1/0"), ran(number, exit_code=1, stdout="")]
+        texts = [m.results[0].text for m in conversation(history) if isinstance(m, Ran)]
+        assert len(texts) == 1
+        assert (SAME_CODE in texts[0]) == (number > 1)
+        assert ("columns: ' Name', 'Age'" in texts[0]) == (number > 1)
+
+
+def test_failing_code_from_different_replies_stands_each_time() -> None:
     history: list[Event] = [ASKED]
     for number in (1, 2):
-        history += [ReplyEnded(stop="end", text="x"), cell(number, "1/0"), ran(number, exit_code=1, stdout="")]
-    texts = [m.results[0].text for m in conversation(history) if isinstance(m, Ran)]
-    assert SAME_CODE not in texts[0]
-    assert SAME_CODE in texts[1]
+        history += [ReplyEnded(stop="end", text=f"try {number}"), cell(number, "1/0"), ran(number, exit_code=1, stdout="")]
+    assert sum(isinstance(m, Ran) for m in conversation(history)) == 2
+
+
+def test_a_wrong_column_name_shows_the_real_ones_again() -> None:
+    error = CodeError(name="KeyError", value="'name'", traceback="KeyError: 'name'")
+    failed = CodeRan(code_id="c1", exit_code=1, error=error)
+    last = conversation([ASKED, PREVIEW, ReplyEnded(stop="end", text="x"), cell(1), failed])[-1]
+    assert isinstance(last, Ran)
+    assert last.results[0].text.endswith("What the files really hold:\n'a.csv'\ncolumns: ' Name', 'Age'")
 
 
 def test_a_reply_that_broke_off_on_the_native_route_goes_on_as_text_with_code_and_output() -> None:

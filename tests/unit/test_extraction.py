@@ -10,6 +10,7 @@ import time
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from sandloop.events import ReplyEnded, ReplyStop, ToolCall
 from sandloop.extraction import Extraction, extract
 
@@ -223,7 +224,7 @@ PIECES = [
 REPLIES = st.lists(st.sampled_from(PIECES) | st.text(max_size=8), max_size=40).map("".join)
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(REPLIES, st.sampled_from(["end", "length"]), st.booleans(), REPLIES)
 def test_any_string_gives_runnable_text_and_never_raises(text: str, stop: ReplyStop, tools: bool, arguments: str) -> None:
     calls = (ToolCall(id="c", name="python", arguments=arguments),) if tools else ()
@@ -286,7 +287,7 @@ UNITS = [
 
 @pytest.mark.parametrize("unit", UNITS)
 def test_four_times_the_text_takes_at_most_about_four_times_as_long(unit: str) -> None:
-    small, large = _seconds(unit * (10_000 // len(unit))), _seconds(unit * (40_000 // len(unit)))
+    small, large = _seconds(unit * (5_000 // len(unit))), _seconds(unit * (20_000 // len(unit)))
 
     assert large < 0.3 or large < 9 * small
 
@@ -304,7 +305,7 @@ def _seconds(text: str) -> float:
     return min(once(), once())
 
 
-@pytest.mark.parametrize("unit", ["`", "{", "[", "<tool_call>", "(", "a", "```\n", '{"name": "python", "arguments": {"code": "'])
+@pytest.mark.parametrize("unit", ["`", "{", "<tool_call>", "a b\n", "```\n", '{"name": "python", "arguments": {"code": "'])
 def test_a_megabyte_of_anything_ends_in_seconds(unit: str) -> None:
     start = time.process_time()
 

@@ -1,5 +1,9 @@
 """Each file in tests/corpus is a reply with its situation and the cells that must come out of it.
 
+A file is TOML between two `+++` lines, then the reply as it stands. The TOML says the class, where such a reply is `seen`, the
+situation (`stop`, `calls`, `tools_in_use`, `already_ran`) and the `cells` that must come out; a reply with invisible characters
+stands in the TOML as `reply`.
+
 Prints a score per class: `pytest tests/unit/test_extraction_corpus.py -k score -s`.
 """
 
@@ -12,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from sandloop.events import ReplyEnded, ToolCall
 from sandloop.extraction import Extraction, extract
 

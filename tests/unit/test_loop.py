@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from sandloop.events import (
@@ -58,6 +60,7 @@ def reminded(about: str) -> Reminded:
         ([ASKED, SAID, reminded("no_code"), SAID], Finish("The mean is 3.")),
         ([NO_FILES, SAID], Finish("The mean is 3.")),
         ([ASKED, CALLED], Ask()),
+        ([ASKED, replace(CALLED, stop="length")], Remind("cut_off", CUT_OFF)),
         ([ASKED, PAUSED], Ask()),
         ([ASKED, CUT], Remind("cut_off", CUT_OFF)),
         ([ASKED, CUT, reminded("cut_off"), CUT, reminded("cut_off"), CUT], Halt("reply_tokens", 16_000)),
@@ -102,13 +105,24 @@ def test_a_limit_ends_the_run_but_never_takes_an_answer_away(
     assert next_step(history, limits, seconds=seconds) == step
 
 
+def test_a_model_stuck_in_a_loop_is_stopped_before_its_limit_of_runs() -> None:
+    history: list[Event] = [ASKED]
+    for number in range(3):
+        cell = CodeWritten(code_id=f"c{number}", language="python", source="1/0", origin="fenced")
+        history += [WROTE, cell, CodeRan(code_id=cell.code_id, exit_code=1)]
+    again = CodeWritten(code_id="c9", language="python", source="1/0", origin="fenced")
+    other = CodeWritten(code_id="c9", language="python", source="1/1", origin="fenced")
+    assert next_step([*history, WROTE, again], Limits()) == Halt("same_failures", 3)
+    assert next_step([*history, WROTE, other], Limits()) == Run(other)
+
+
 def test_a_model_that_writes_broken_code_for_ever_meets_the_limit_of_runs() -> None:
     history: list[Event] = [ASKED]
     for number in range(100):
         match next_step(history, Limits(code_runs=5)):
             case Ask():
-                cell = CodeWritten(code_id=f"c{number}", language="python", source="1/0", origin="fenced")
-                history += [WROTE, cell]
+                source = f"{number}/0"
+                history += [WROTE, CodeWritten(code_id=f"c{number}", language="python", source=source, origin="fenced")]
             case Run(code=cell):
                 history.append(CodeRan(code_id=cell.code_id, exit_code=1))
             case Halt() as halt:

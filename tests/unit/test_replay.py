@@ -92,7 +92,9 @@ async def test_all_forms_of_a_recording_give_the_replies_and_tell_what_differs(t
         _ = [e async for e in provider.reply(now, turn)]
 
 
-@pytest.mark.parametrize(("content", "error"), [(b"", BadFile), (b"{}", UsageError), (b"\xff\xfe", BadFile), (b"[1]\n[2]", UsageError)])
+@pytest.mark.parametrize(
+    ("content", "error"), [(b"", BadFile), (b"{}", UsageError), (b"\xff\xfe", BadFile), (b"[1]\n[2]", UsageError)]
+)
 def test_what_is_no_recording_is_refused(tmp_path: Path, content: bytes, error: type[Exception]) -> None:
     (tmp_path / "x").write_bytes(content)
     with pytest.raises(error):

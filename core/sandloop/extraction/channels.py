@@ -9,15 +9,17 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+_CONSTRAIN = r"(?:<\|(?:constrain|recipient)\|>[^<]{0,80}){0,4}"
 _HEADER = re.compile(
-    r"(?:<\|start\|>(?P<role>[^<\n]{0,200}))?(?:<\|channel\|>(?P<channel>[^<]{0,200}))(?P<rest>(?:<\|(?:constrain|recipient)\|>[^<]{0,80})*)<\|message\|>"
+    r"(?:(?P<role><\|start\|>[^<\n]{0,200})?(?P<channel><\|channel\|>[^<]{0,200})|(?P<only_role><\|start\|>[^<\n]{0,200}))"
+    rf"(?P<rest>{_CONSTRAIN})<\|message\|>"
 )
-_PLAIN_HEADER = re.compile(r"<\|start\|>(?P<role>[^<\n]{0,200})(?:<\|constrain\|>[^<]{0,80})?<\|message\|>")
 _END = re.compile(r"<\|(?:end|call|return|start|channel)\|>")
 _TO = re.compile(r"\bto=([\w.:-]{1,80})")
 _BARE = re.compile(
-    r"(?:^|analysis|commentary|assistant|\s)to=(?P<name>(?:functions\.)?[\w.]{1,60}?)\s*(?:<\|constrain\|>)?\s*(?:json|code)?\s*(?:<\|message\|>)?\s*(?=\{)",
-    re.M,
+    r"(?:^|analysis|commentary|assistant|\s)to=(?P<name>(?:functions\.)?[\w.]{1,60}?)"
+    r"[ \t]*(?:<\|constrain\|>)?[ \t]*(?:json|code)?[ \t]*(?:<\|message\|>)?\s{0,8}(?=\{)",
+    re.MULTILINE,
 )
 
 
@@ -37,7 +39,7 @@ def split(text: str) -> tuple[str, list[ChannelCall]]:
     shown: list[str] = []
     calls: list[ChannelCall] = []
     position = 0
-    while header := _HEADER.search(text, position) or _PLAIN_HEADER.search(text, position):
+    while header := _HEADER.search(text, position):
         end = _END.search(text, header.end())
         body = text[header.end() : end.start() if end else len(text)]
         words = " ".join(v for v in header.groupdict().values() if v)

@@ -41,21 +41,23 @@ def _choose(found: list[Block], text: str, situation: Situation) -> Found:
     prose = "\n".join(b.before for b in found) + (found[-1].after if found else "")
     ran = _lines(situation.already_ran)
     code: list[Cell] = []
-    cut, why, said_before = False, "", ""
+    cut, why, done = False, "", False
+    seen: set[str] = set()
     for block in found:
         last = block is found[-1]
         cells = _cells_of(block)
         if not cells:
             cut = cut or (situation.cut and last and not block.closed and tag_kind(block.info) in ("call", "none"))
             continue
-        said_before += block.before
-        reason = _not_meant(block, cells, prose, said_before, situation, ran)
+        done = done or says_done(block.before)
+        reason = _not_meant(block, cells, prose, done, situation, ran)
         if reason:
             why = reason
         elif situation.cut and last and not block.closed:
             cut = True
         else:
-            code += [c for c in cells if not any(c.source == d.source for d in code)]
+            code += [c for c in cells if c.source not in seen]
+            seen.update(c.source for c in cells)
     return Found(tuple(_without_set_up(code)), cut, "fenced code" if code else why)
 
 
@@ -103,7 +105,7 @@ def _is_diff(source: str) -> bool:
     return bool(re.match(r"(?:diff --git |--- \S+.*\n\+\+\+ |@@ -\d|\*\*\* Begin Patch|<{7} |Index: )", head))
 
 
-def _not_meant(block: Block, cells: list[Cell], prose: str, said_before: str, situation: Situation, ran: frozenset[str]) -> str:
+def _not_meant(block: Block, cells: list[Cell], prose: str, done: bool, situation: Situation, ran: frozenset[str]) -> str:
     """Why a block is not to be run; empty when it is."""
     intent = around(block.before, block.after)
     something_ran = bool(ran) or situation.tools_in_use
@@ -125,7 +127,7 @@ def _not_meant(block: Block, cells: list[Cell], prose: str, said_before: str, si
         return "the reply offers it for another time"
     if ran and prose.strip() and intent != "act" and all(_lines([c.source]) <= ran for c in cells):
         return "it repeats code that has run"
-    if ran and intent != "act" and says_done(said_before):
+    if ran and intent != "act" and done:
         return "the reply is a finished answer"
     if situation.tools_in_use and ((intent == "said" and prose.strip()) or len(block.after.strip()) > LONG_PROSE):
         return "the reply explains, and this model calls tools when it wants code to run"

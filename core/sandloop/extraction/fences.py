@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sandloop.extraction.language import tag_kind
@@ -54,10 +54,13 @@ def blocks(text: str) -> list[Block]:
     found = [t for t in _read(text[:MARKDOWN_CHARS]) if isinstance(t, Block)]
     edges = [0, *(b.end for b in found)]
     starts = [*(b.start for b in found), len(text)]
-    return [
-        Block(b.info, b.source, b.start, b.end, b.closed, b.quoted, text[edges[i] : b.start], text[b.end : starts[i + 1]])
-        for i, b in enumerate(found)
-    ]
+    last_comment_end = text.rfind("-->")
+    around: list[Block] = []
+    for i, b in enumerate(found):
+        before = text[edges[i] : b.start]
+        hidden = before.rfind("<!--") > before.rfind("-->") and last_comment_end >= b.end
+        around.append(replace(b, quoted=b.quoted or hidden, before=before, after=text[b.end : starts[i + 1]]))
+    return around
 
 
 def shields(text: str) -> list[Block | Shield]:
@@ -128,7 +131,7 @@ def _comment(state: StateBlock, first: int, last: int, silent: bool) -> bool:
     return True
 
 
-_OPENING = re.compile(r"^(?P<before>.*?)(?P<marker>`{3,}|~{3,})[ \t]*(?P<info>[^`\n]*)$")
+_OPENING = re.compile(r"^(?P<before>.*?)(?P<marker>(?<!`)`{3,}+|(?<!~)~{3,}+)[ \t]*(?P<info>[^`\n]*)$")
 _ONE_LINE = re.compile(r"^\s*```(?P<info>\w+)[ \t]+(?P<code>[^`\n]+)```\s*$")
 
 

@@ -12,56 +12,79 @@ from typing import Literal, TypeAlias
 Intent: TypeAlias = Literal["act", "never", "used", "offered", "output", "said"]
 """`used`: it says this code ran already. `offered`: for the user, some other time. `said`: nothing particular."""
 
-_NEVER = re.compile(
-    r"\b(?:do(?:es)? not|don['’]?t|never|not|without|please don['’]?t|should(?:n['’]t| not))\s+(?:actually\s+)?(?:be\s+)?(?:run|execut\w+|running)\b"
-    r"|\bnot (?:to be|meant to be|for) (?:run|executed|execution)\b|\bpseudo-?code\b|\bfor illustration\b|\billustrative\b"
-    r"|\b(?:won['’]t|will not|would not|wouldn['’]t|does(?:n['’]t| not)) work\b|\b(?:wrong|incorrect|bad|buggy|broken|naive) (?:way|approach|version|code)\b"
-    r"|\b(?:earlier|previous|original|old|failing|failed|your) (?:code|script|version|attempt|block)\s*(?:was|is)?\s*:|\binstead of\b\s*(?:this)?\s*:"
-    r"|\bnicht ausf(?:ü|ue)hren|\bno (?:lo )?ejecut|\bne pas ex(?:é|e)cuter|不要运行|请勿运行",
-    re.I,
+
+def _any(*patterns: str) -> re.Pattern[str]:
+    return re.compile("|".join(patterns), re.IGNORECASE)
+
+
+_NEVER = _any(
+    r"\b(?:do(?:es)? not|don['’]?t|never|not|without|should(?:n['’]t| not))\s+(?:be\s+)?(?:run|running|execut\w+)\b",
+    r"\bnot (?:to be|meant to be|for) (?:run|executed|execution)\b",
+    r"\bpseudo-?code\b|\bfor illustration\b|\billustrative\b",
+    r"\b(?:won['’]t|will not|would not|wouldn['’]t|does(?:n['’]t| not)) work\b",
+    r"\b(?:wrong|incorrect|bad|buggy|broken|naive) (?:way|approach|version|code)\b",
+    r"\b(?:earlier|previous|original|old|failing|failed|your) (?:code|script|version|attempt|block)\s*(?:was|is)?\s*:",
+    r"\binstead of\b\s*(?:this)?\s*:",
+    r"\bnicht ausf(?:ü|ue)hren|\bno (?:lo )?ejecut|\bne pas ex(?:é|e)cuter|不要运行|请勿运行",
 )
-_USED = re.compile(
-    r"\b(?:code|script|query|commands?|snippet|program|approach|steps?)\b[^.:\n]{0,40}?\b(?:i|we|that was|which was|was|were|been)?\s*"
-    r"(?:have |had )?(?:just )?(?<!\bbe )(?:used|ran|executed|wrote)\b"
-    r"|\b(?:i|we)(?:['’]ve| have| had)? (?:just |already )?(?:used|ran|run|executed)\b"
-    r"|\bfor (?:reference|completeness|transparency|the record|your records)\b|\b(?:used|executed|ran) (?:the following|this) (?:python |bash )?(?:code|script)\b"
-    r"|\bhow (?:i|we) (?:got|computed|calculated|did|found|arrived|obtained)\b|\bcode behind\b|\b(?:as a|to) recap\b|\brecap\b"
-    r"|\bverwendete[rn]?\b.*\bcode|\bcode\b.*\bverwendet\b|\bc(?:ó|o)digo (?:que )?(?:utilizado|us(?:é|ado))|\bcode (?:que j['’]ai )?utilis(?:é|e)\b|使用的代码|所用代码",
-    re.I,
+_CODE_WORD = r"\b(?:code|script|query|commands?|snippet|program|approach|steps?)\b"
+_USED = _any(
+    _CODE_WORD + r"[^.:\n]{0,40}?\b(?<!\bbe )(?:used|ran|executed|wrote)\b",
+    r"\b(?:i|we)(?:['’]ve| have| had)? (?:just |already )?(?:used|ran|run|executed)\b",
+    r"\bfor (?:reference|completeness|transparency|the record|your records)\b",
+    r"\b(?:used|executed|ran) (?:the following|this) (?:python |bash )?(?:code|script)\b",
+    r"\bhow (?:i|we) (?:got|computed|calculated|did|found|arrived|obtained)\b",
+    r"\bcode behind\b|\brecap\b",
+    r"\bverwendete[rn]?\b.*\bcode|\bcode\b.*\bverwendet\b|\bc(?:ó|o)digo (?:que )?(?:utilizado|us(?:é|ado))",
+    r"\bcode (?:que j['’]ai )?utilis(?:é|e)\b|使用的代码|所用代码",
 )
-_OFFERED = re.compile(
-    r"\bif you(?:['’]d| would)? (?:want|like|prefer|need|wish|ever)\b|\b(?:reproduce|replicate|verify|check|repeat|rerun|re-run) (?:this|these|it|the|my)\b"
-    r"|\byou (?:can|could|may|might)(?: also| then)? (?:run|use|execute|try|save|adapt|extend)\b|\b(?:yourself|locally|on your (?:own )?(?:machine|computer|side)|later)\b"
-    r"|\balternatively\b|\bfull (?:code|script)\b|\bcomplete (?:code|script)\b|\bfor example\b|\be\.g\.",
-    re.I,
+_OFFERED = _any(
+    r"\bif you(?:['’]d| would)? (?:want|like|prefer|need|wish|ever)\b",
+    r"\b(?:reproduce|replicate|verify|check|repeat|rerun|re-run) (?:this|these|it|the|my)\b",
+    r"\byou (?:can|could|may|might)(?: also| then)? (?:run|use|execute|try|save|adapt|extend)\b",
+    r"\b(?:yourself|locally|on your (?:own )?(?:machine|computer|side)|later)\b",
+    r"\balternatively\b|\b(?:full|complete) (?:code|script)\b|\bfor example\b|\be\.g\.",
 )
-_OUTPUT = re.compile(
-    r"^\W*(?:(?:sample|example|expected|the|its|possible|actual|simulated|program|console|printed|resulting|this|which|running|it|code|will|would|script)\s+)*"
-    r"(?:outputs?|results?|stdout|prints?|printed|returns?|produces?|gives?|yields?|shows?|displays?|ausgabe|salida|sortie|输出|结果)\b[^.]{0,60}[:：]?\W*$"
-    r"|\b(?:output|result)s?\b(?: (?:is|was|will be|would be|looks like|should (?:be|look like)|of (?:this|the)(?: \w+){0,3}))?(?: (?:as follows|something like|like this|this|similar to))*\s*[:：]\W*$"
-    r"|\bobservation\s*:?\W*$",
-    re.I,
+_OUTPUT_LEAD = (
+    r"(?:(?:sample|example|expected|the|its|possible|actual|simulated|program|console|printed|resulting|this|which|running|it|code"
+    r"|will|would|script)\s+)*"
 )
-_ACT = re.compile(
-    r"\b(?:let me|let['’]?s|let us|i['’]?ll|i will|i(?:['’]m| am) going to|we['’]ll|we will|i need to|we need to|i should|i must|i want to|i['’]d like to"
-    r"|first|next|now|then|try(?:ing)?|executing|running|run (?:this|the following|it)|please (?:run|execute)|start by|fix(?:ed)?|corrected|updated|revised|retry|again)\b"
-    r"|\b(?:lass(?:en)? (?:mich|uns)|ich werde|vamos a|voy a|je vais|nous allons|让我|我将|首先|接下来)",
-    re.I,
+_OUTPUT = _any(
+    r"^\W*" + _OUTPUT_LEAD + r"(?:outputs?|results?|stdout|prints?|printed|returns?|produces?|gives?|yields?|shows?|displays?"
+    r"|ausgabe|salida|sortie|输出|结果)\b[^.]{0,60}[:：]?\W*$",
+    r"\b(?:output|result)s?\b"
+    r"(?: (?:is|was|will be|would be|looks like|should (?:be|look like)|of (?:this|the)(?: \w+){0,3}))?"
+    r"(?: (?:as follows|something like|like this|this|similar to))*\s*[:：]\W*$",
+    r"\bobservation\s*:?\W*$",
 )
-_RESOLVED = re.compile(
-    r"\b(?:let me|let['’]?s|let us|i['’]?ll|i will|i(?:['’]m| am) going to|i need to|now i|next,? i|让我|ich werde|voy a|je vais)",
-    re.I,
+_SETS_OUT = (
+    r"\b(?:let me|let['’]?s|let us|i['’]?ll|i will|i(?:['’]m| am) going to|i need to|now i|next,? i|ich werde|voy a|je vais)\b"
+    r"|让我"
 )
-_DONE = re.compile(
-    r"\b(?:final answer|in (?:summary|conclusion)|to summari[sz]e|the (?:correct )?answer(?: to \w+ \w+)? is|the (?:total|result|average|mean|sum|highest|lowest|maximum|minimum)"
-    r"[^.\n]{0,60} (?:is|was|are|were)\b|(?:has|have) been (?:saved|created|generated|written|computed|calculated)|i(?:['’]ve| have)? (?:found|computed|calculated|created|saved|analy[sz]ed|plotted)"
-    r"|as (?:shown|computed|calculated)|done\b|completed?\b|endergebnis|respuesta final|réponse finale|最终答案)",
-    re.I,
+_ACT = _any(
+    _SETS_OUT,
+    r"\b(?:we['’]ll|we will|we need to|i should|i must|i want to|i['’]d like to)\b",
+    r"\b(?:first|next|now|then|try(?:ing)?|executing|running)\b",
+    r"\b(?:run (?:this|the following|it)|please (?:run|execute)|start by|fix(?:ed)?|corrected|updated|revised|retry|again)\b",
+    r"\b(?:lass(?:en)? (?:mich|uns)|vamos a|nous allons)\b|我将|首先|接下来",
 )
-_AFTER_USED = re.compile(
-    r"^\W*(?:the|this) (?:code|script|snippet|block)?(?: above)?\s*(?:was (?:used|run|executed|what)|is (?:what|the code) (?:i|we)|produced the|gave (?:me|us|the)|has (?:already )?(?:been )?(?:run|ran|executed))"
-    r"|^\W*\(?(?:do not|don['’]t|never) (?:run|execute)\b|^\W*(?:the|this) (?:code|script|block|snippet)?\s*(?:above )?(?:is (?:not|only|just)|should not|must not|was not) (?:be |to be |meant |an? )?(?:run|execut\w+|(?:an? )?illustrat\w+|example)",
-    re.I,
+_RESOLVED = _any(_SETS_OUT)
+_RUN_IT = _any(r"\b(?:run|execute) (?:this|the following|it)\b")
+_MENDED = _any(r"\b(?:fix|correct|updat|revis)\w*")
+_DONE = _any(
+    r"\b(?:final answer|in (?:summary|conclusion)|to summari[sz]e|the (?:correct )?answer(?: to \w+ \w+)? is)\b",
+    r"\bthe (?:total|result|average|mean|sum|highest|lowest|maximum|minimum)[^.\n]{0,60} (?:is|was|are|were)\b",
+    r"\b(?:has|have) been (?:saved|created|generated|written|computed|calculated)\b",
+    r"\bi(?:['’]ve| have)? (?:found|computed|calculated|created|saved|analy[sz]ed|plotted)\b",
+    r"\bas (?:shown|computed|calculated)\b|\bdone\b|\bcompleted?\b",
+    r"\bendergebnis|\brespuesta final|\bréponse finale|最终答案",
+)
+_AFTER_USED = _any(
+    r"^\W*(?:the|this) (?:code|script|snippet|block)?(?: above)?\s*(?:was (?:used|run|executed|what)|is (?:what|the code) (?:i|we)"
+    r"|produced the|gave (?:me|us|the)|has (?:already )?(?:been )?(?:run|ran|executed))",
+    r"^\W*\(?(?:do not|don['’]t|never) (?:run|execute)\b",
+    r"^\W*(?:the|this) (?:code|script|block|snippet)?\s*(?:above )?(?:is (?:not|only|just)|should not|must not|was not) "
+    r"(?:be |to be |meant |an? )?(?:run|execut\w+|(?:an? )?illustrat\w+|example)",
 )
 
 
@@ -81,7 +104,7 @@ def around(before: str, after: str) -> Intent:
     if _NEVER.search(last) and not _RESOLVED.search(sentence):
         return "never"
     resolved = bool(_RESOLVED.search(sentence))
-    if _USED.search(sentence) and not resolved and not re.search(r"\b(?:fix|correct|updat|revis)\w*", sentence, re.I):
+    if _USED.search(sentence) and not resolved and not _MENDED.search(sentence):
         return "used"
     if _OUTPUT.search(sentence) and not resolved:
         return "output"
@@ -92,10 +115,8 @@ def around(before: str, after: str) -> Intent:
 
 def resolves(before: str) -> bool:
     """Whether the words before a block plainly announce that it is to be run now."""
-    return bool(
-        _RESOLVED.search(_last_words(before))
-        or re.search(r"\b(?:please )?(?:run|execute) (?:this|the following|it)\b", _last_words(before), re.I)
-    )
+    words = _last_words(before)
+    return bool(_RESOLVED.search(words) or _RUN_IT.search(words))
 
 
 def says_done(prose: str) -> bool:

@@ -59,7 +59,7 @@ def _python(source: str) -> tuple[Runnable, str] | None:
         return "python", source
     if language_flip := _cell_magic(source):
         return language_flip
-    for announced in (_without_fence, _without_prompts, textwrap.dedent):
+    for announced in (without_fence, _without_prompts, textwrap.dedent):
         source = _trimmed(announced(source))
     if not source or parse(source) is not None:
         return "python", source
@@ -77,7 +77,7 @@ def _bash(source: str) -> tuple[Runnable, str] | None:
     first, _, rest = source.partition("\n")
     if rest and re.fullmatch(r"\s*(?:bash|sh|shell|%%(?:bash|sh).*)\s*", first):
         source = _trimmed(rest)
-    source = re.sub(r"^[ \t\u00a0]+", lambda m: m.group().replace("\u00a0", " "), _without_fence(source), flags=re.M)
+    source = re.sub(r"^[ \t\u00a0]+", lambda m: m.group().replace("\u00a0", " "), without_fence(source), flags=re.M)
     return "bash", textwrap.dedent(without_shell_prompts(source) or source)
 
 
@@ -87,21 +87,24 @@ def is_install(source: str) -> bool:
     return bool(lines) and all(_INSTALL.match(line) for line in lines)
 
 
+_SHELL_PROMPT = re.compile(r"\s*(?:\([\w.-]+\)\s*)?(?:[\w.-]+@[\w.-]+:?[^\s$#]*|[~/][\w./~-]*)?\s?\$\s+")
+
+
 def without_shell_prompts(source: str) -> str:
     """The commands of a console session, its output left out; empty when it shows no prompt."""
     kept: list[str] = []
     more = False
     for line in source.split("\n"):
-        prompt = re.match(r"\s*(?:\([\w.-]+\)\s*)?(?:[\w.-]+@[\w.-]+:?[^\s$#]*|[~/][\w./~-]*)?\s?\$\s+(.*)", line)
+        prompt = _SHELL_PROMPT.match(line[:200])
         if prompt:
-            kept.append(prompt.group(1))
+            kept.append(line[prompt.end() :])
         elif more:
             kept.append(re.sub(r"^\s*>\s?", "", line))
         more = bool(prompt or more) and line.rstrip().endswith("\\")
     return "\n".join(kept)
 
 
-def _without_fence(source: str) -> str:
+def without_fence(source: str) -> str:
     """Without the fence that stands around or in the end of it."""
     lines = source.split("\n")
     if lines and _FENCE_LINE.match(lines[0]):
@@ -171,7 +174,7 @@ def _only_shell_lines(source: str) -> tuple[Runnable, str] | None:
     return None
 
 
-_LINE_MAGIC = re.compile(r"^(\s*)(?:([\w, ]+?)\s*=\s*)?([!%])\s*(.*)$")
+_LINE_MAGIC = re.compile(r"^([ \t]*)(?:(\w+(?:, ?\w+)*) ?= ?)?([!%])[ \t]*(.*)$")
 
 
 def _without_magics(source: str) -> str:
@@ -182,7 +185,7 @@ def _translated(line: str) -> str:
     if re.fullmatch(r"\s*(?:\?{1,2}[\w.]+|[\w.]+\?{1,2})\s*", line):
         return re.sub(r"\S.*", "pass", line)
     magic = _LINE_MAGIC.match(line)
-    if not magic or len(line) > 2_000:
+    if not magic:
         return line
     indent, target, mark, rest = magic.groups()
     if _INSTALL.match(rest):
@@ -205,9 +208,7 @@ def _translated(line: str) -> str:
 
 
 def _blank_indents(source: str) -> str:
-    return re.sub(
-        r"^[\s\u00a0\u2000-\u200a\u202f\u3000]+(?=\S)", lambda m: re.sub(r"[^\S\n\t]", " ", m.group()), source, flags=re.M
-    )
+    return re.sub(r"^[^\S\n]+", lambda m: re.sub(r"[^ \t]", " ", m.group()), source, flags=re.MULTILINE)
 
 
 def _better_mends() -> tuple[Callable[[str], str], ...]:

@@ -1,0 +1,47 @@
+# `make help` lists the targets. Each sets up what it needs; that takes no time when it is there.
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format wheel image clean
+VENV := .venv/bin
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1|\2/p' Makefile | while IFS='|' read -r name what; do printf '%-14s %s\n' "$$name" "$$what"; done
+
+demo: ## a question about a file, answered in the sandbox; MODEL=NAME chooses the model
+	@tools/set_up.sh
+	@echo "demo: a question, its code and its answer"
+	@$(VENV)/python tools/demo.py $(MODEL)
+
+test: ## all tests: pure, over loopback servers, and with a real engine
+	@tools/set_up.sh compose
+	@echo "test: all three shelves"
+	@$(VENV)/python -m pytest
+
+check: ## format, lint, types and the layers between packages
+	@tools/venv.sh
+	@echo "check: format and lint"
+	@$(VENV)/ruff format --check .
+	@$(VENV)/ruff check .
+	@echo "check: types"
+	@$(VENV)/mypy
+	@$(VENV)/pyright
+	@echo "check: layers"
+	@$(VENV)/lint-imports
+
+format: ## format the code and repair what can be repaired
+	@tools/venv.sh
+	@echo "format: ruff"
+	@$(VENV)/ruff format .
+	@$(VENV)/ruff check --fix .
+
+wheel: ## build the wheel and try it in an empty environment
+	@tools/venv.sh
+	@tools/wheel_check.sh
+
+image: ## build the sandbox image, and the base image where none can be fetched
+	@echo "image: the sandbox image"
+	@tools/set_up.sh
+
+clean: ## remove what was made in this folder; images stay
+	@echo "clean: .venv, dist and caches"
+	@rm -rf .venv dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	@find . -name __pycache__ -prune -exec rm -rf {} +

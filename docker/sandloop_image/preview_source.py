@@ -1,0 +1,93 @@
+"""The file that is looked at: its first bytes, its size, and how to read it again from the start, packed or not."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import lzma
+import os
+import stat
+import zlib
+from dataclasses import dataclass, replace
+from io import BufferedIOBase
+
+HEAD = 1 << 20
+"""Bytes that every decision about type, encoding and columns is made from."""
+_PACKED = ((b"\x1f\x8b\x08", "gzip"), (b"BZh", "bz2"), (b"\xfd7zXZ\x00", "xz"))
+BROKEN = (OSError, EOFError, lzma.LZMAError, zlib.error, ValueError)
+"""What reading a broken compressed stream raises."""
+_SUFFIXES = {"gzip": ".gz", "bz2": ".bz2", "xz": ".xz"}
+
+
+class Odd(Exception):
+    """Why there can be no preview, in plain words."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A regular file, or what one compressed stream holds."""
+
+    path: str
+    name: str
+    size: int
+    """Bytes on the disk."""
+    head: bytes
+    packed: str = ""
+    """`gzip`, `bz2`, `xz`, or nothing."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether the head is all there is."""
+        return len(self.head) < HEAD
+
+    @property
+    def suffix(self) -> str:
+        """The end of the name in small letters, without that of the packing: `.csv` for `A.CSV.gz`."""
+        name = self.name.lower()
+        if self.packed:
+            name = name.removesuffix(_SUFFIXES[self.packed])
+        return "." + name.rpartition(".")[2] if "." in name else ""
+
+    @property
+    def named_as_packed(self) -> bool:
+        """Whether the name tells pandas how to unpack it."""
+        return self.name.endswith(_SUFFIXES[self.packed]) if self.packed else True
+
+    def open(self) -> BufferedIOBase:
+        """The bytes from the start, unpacked. Only to be read with `read1`: a small file may unpack to terabytes, and a broken
+        one gives what it has before it raises."""
+        if self.packed == "gzip":
+            return gzip.open(self.path, "rb")
+        if self.packed == "bz2":
+            return bz2.open(self.path, "rb")
+        if self.packed == "xz":
+            return lzma.open(self.path, "rb")
+        return os.fdopen(os.open(self.path, os.O_RDONLY | os.O_CLOEXEC), "rb")
+
+
+def look(path: str) -> Source:
+    """Look at the file's first bytes. Raises `Odd` or `OSError`."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as file:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise Odd("it is not a regular file")
+        head = file.read(HEAD)
+    return Source(path=path, name=path.rpartition("/")[2], size=status.st_size, head=head)
+
+
+def unpacked(source: Source) -> Source:
+    """What a compressed stream holds, or the source itself. Raises `Odd` when the stream is broken at its start."""
+    for magic, packed in _PACKED:
+        if source.head.startswith(magic):
+            inner = replace(source, head=b"", packed=packed)
+            head = b""
+            try:
+                with inner.open() as file:
+                    while len(head) < HEAD and (data := file.read1(HEAD - len(head))):
+                        head += data
+            except BROKEN as error:
+                if not head:
+                    raise Odd(f"it is {packed}-compressed, but broken: {error}") from error
+            return replace(inner, head=head)
+    return source
