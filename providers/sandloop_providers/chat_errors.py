@@ -70,12 +70,13 @@ def fault_of(error: Exception) -> Fault:
 
 def fault_from_body(body: object, *, status: int | None, wait: float | None = None, said: str = "") -> Fault:
     """The facts of an error object. One inside a stream has no status of its own: OpenRouter puts one into `code`."""
-    facts = cast("Mapping[str, Any]", body) if isinstance(body, Mapping) else {}
+    facts: Mapping[str, Any] = cast("Mapping[str, Any]", body) if isinstance(body, Mapping) else {}
     code = facts.get("code")
     if status is None and isinstance(code, int) and not isinstance(code, bool) and 400 <= code < 600:
         status = code
     generated = facts.get("failed_generation")
-    message = facts.get("message") or facts.get("detail") or facts.get("error") or said or body or "no reason given"
+    told = (facts.get("message"), facts.get("detail"), facts.get("error"), said, cast("object", body))
+    message = next((t for t in told if t), "no reason given")
     metadata = facts.get("metadata")
     raw = cast("Mapping[str, Any]", metadata).get("raw") if isinstance(metadata, Mapping) else None
     text = message if isinstance(message, str) else json.dumps(message, default=str)

@@ -67,13 +67,13 @@ class Reading:
         """The events of one chunk. Raises `Fault` for an error object and for what is no chunk."""
         if not isinstance(chunk, Mapping):
             raise Fault("unreadable", f"a piece of the stream is {type(chunk).__name__}, not an object")
-        whole = _mapping(chunk)
+        whole = _mapping(cast("object", chunk))
         if whole.get("error"):
             raise fault_from_body(whole["error"], status=None)
         self.model = _text(whole.get("model")) or self.model
         self.reported = _mapping(whole.get("usage")) or _mapping(_mapping(whole.get("x_groq")).get("usage")) or self.reported
         choices = _list(whole.get("choices"))
-        choice = _mapping(choices[0]) if choices else {}
+        choice: Mapping[str, Any] = _mapping(choices[0]) if choices else {}
         delta = _mapping(choice.get("delta")) or _mapping(choice.get("message"))
         yield from self._reason(delta)
         yield from self._say(delta.get("content"))

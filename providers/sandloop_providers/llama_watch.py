@@ -28,7 +28,11 @@ def main(command: list[str]) -> int:
     parent = os.getppid()
     woken, wake = os.pipe()
     os.set_blocking(wake, False)
-    signal.signal(signal.SIGCHLD, lambda *_: os.write(wake, b"!"))
+
+    def wake_up(number: int, frame: object) -> None:
+        os.write(wake, b"!")
+
+    signal.signal(signal.SIGCHLD, wake_up)
     child = subprocess.Popen(command, stdin=subprocess.DEVNULL, preexec_fn=die_with_the_watcher)  # noqa: S603
     while child.poll() is None and os.getppid() == parent:
         readable, _, _ = select.select([0, woken], [], [], LOOK_SECONDS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import shutil
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -118,7 +118,7 @@ def _start(response: httpx2.Response, part: Path, done: int) -> int:
 
 
 @asynccontextmanager
-async def _alone(path: Path) -> AsyncIterator[None]:
+async def _alone(path: Path) -> AsyncGenerator[None]:
     """Only one process at a time. The lock goes with the process, however that ends."""
     with path.open("w") as file:
         while True:

@@ -147,9 +147,9 @@ def check_facts(facts: Mapping[str, str], limits: Limits, host: Host, identity: 
     if not 0 < _number(facts.get("memory")) <= memory(limits, host):
         raise _unsafe("memory", facts.get("memory"), str(memory(limits, host)))
     for path, size in scratch(limits).items():
-        found_size, inodes, closed = (_number(text) for text in facts.get(path, "0 0 0").split(" "))
+        numbers = [_number(text) for text in facts.get(path, "").split(" ")]
         # The kernel rounds a size up to whole pages.
-        if not (0 < found_size <= size + 4096 and 0 < inodes <= INODES and closed == 1):
+        if len(numbers) != 3 or not (0 < numbers[0] <= size + 4096 and 0 < numbers[1] <= INODES and numbers[2] == 1):
             raise _unsafe(path, facts.get(path), f"{size} {INODES} 1")
 
 

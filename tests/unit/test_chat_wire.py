@@ -30,7 +30,8 @@ def said(text: str = "", *calls: ToolCall, **extra: Any) -> Said:
 def read(*deltas: dict[str, Any], finish: str | None = "stop", **options: Any) -> tuple[list[Event], ReplyEnded]:
     reading = Reading(**options)
     events = [e for d in deltas for e in reading.take({"choices": [{"delta": d}]})]
-    events += list(reading.take({"choices": [{"delta": {}, "finish_reason": finish}]}))
+    last: dict[str, Any] = {"choices": [{"delta": {}, "finish_reason": finish}]}
+    events += list(reading.take(last))
     events += list(reading.end())
     return events, reading.ended()
 

@@ -68,7 +68,8 @@ def turn(picture: Path = Path("none.png"), **limits: Any) -> Turn:
 
 
 def opened(server: ChatServer, vendor: catalog.Vendor = catalog.compatible, **facts: Any) -> Chat:
-    return vendor(ModelChoice(**{**FACTS, "provider": vendor.name, "base_url": server.url, **facts}))
+    given: dict[str, Any] = {**FACTS, "provider": vendor.name, "base_url": server.url, **facts}
+    return vendor(ModelChoice(**given))
 
 
 async def replied(chat: Chat, history: Sequence[Event] = (ASKED,), at: Turn | None = None) -> list[Event]:
