@@ -14,7 +14,7 @@ demo: ## a question about a file, answered in the sandbox; MODEL=NAME chooses th
 test: ## all tests: pure, over loopback servers, and with a real engine
 	@tools/set_up.sh compose
 	@echo "test: all three shelves"
-	@$(VENV)/python -m pytest
+	@SANDLOOP_REQUIRE_DOCKER=1 $(VENV)/python -m pytest
 
 check: ## format, lint, types and the layers between packages
 	@tools/venv.sh

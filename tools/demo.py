@@ -17,8 +17,17 @@ ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "examples"
 OUTPUT = ROOT / "sandloop-output" / "demo"
 QUESTIONS = (
-    ("csv", "What was the mean temp_max in Seattle in each year? Save a line chart of it as chart.png.", "seattle-weather.csv"),
-    ("xlsx", "Which city had more precipitation in total, Seattle or New York?", "weather.xlsx"),
+    (
+        "csv",
+        "Compute the mean temp_max of each calendar month over all years, draw it as a bar chart and save the chart. "
+        "Which month is warmest, and what is its mean?",
+        "seattle-weather.csv",
+    ),
+    (
+        "xlsx",
+        "On how many days is the daily mean temperature higher in Seattle than in San Francisco?",
+        "temperatures.xlsx",
+    ),
 )
 """A name for its recording, the question, and the file under examples/."""
 

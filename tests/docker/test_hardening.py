@@ -247,8 +247,10 @@ kernel = next(o for o in gc.get_objects() if type(o).__name__ == 'Kernel')
 cls = type(kernel)
 cls._answer = lambda self, number, claim: os.write(self._claims, b'')
 """
-    # The answer never comes: its time runs out.
-    assert (await run(session, source)).stopped_by == "time"
+    await run(session, source)
+    # From now on no answer comes: the step's time runs out, and its kernel with it.
+    ran = await run(session, "1")
+    assert (ran.stopped_by, ran.state) == ("time", "lost")
     assert await says(session, "1 + 1") == "2"
 
 

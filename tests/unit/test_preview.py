@@ -322,7 +322,7 @@ def test_a_compressed_csv_that_was_cut_short_shows_what_it_has(tmp_path: Path) -
 def test_a_compressed_bomb_is_not_unpacked(tmp_path: Path) -> None:
     with gzip.open(tmp_path / "x.csv.gz", "wb", compresslevel=1) as file:
         file.write(b"a,b\n")
-        for _ in range(1_000):
+        for _ in range(300):
             file.write(b"0" * 1_000_000)
 
     assert "longer than 1 MB" in preview(tmp_path / "x.csv.gz")
@@ -331,7 +331,7 @@ def test_a_compressed_bomb_is_not_unpacked(tmp_path: Path) -> None:
 def test_archives_are_listed_and_not_unpacked(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "x.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("../up\x1b.csv", "a,b\n")
-        archive.writestr("bomb", b"0" * 100_000_000)
+        archive.writestr("bomb", b"0" * 30_000_000)
         for i in range(40):
             archive.writestr(f"d/{i}", "x")
     with tarfile.open(tmp_path / "x.tgz", "w:gz") as tar:
@@ -340,7 +340,7 @@ def test_archives_are_listed_and_not_unpacked(tmp_path: Path) -> None:
     text = preview(tmp_path / "x.zip")
     assert "zip archive, 42 files" in text
     assert "'../up\\\\x1b.csv' 4 bytes" in text
-    assert "'bomb' 100,000,000 bytes" in text
+    assert "'bomb' 30,000,000 bytes" in text
     assert "… and 30 more files" in text
     assert "'p.py'" in preview(tmp_path / "x.tgz")
 
@@ -348,9 +348,9 @@ def test_archives_are_listed_and_not_unpacked(tmp_path: Path) -> None:
 def test_a_workbook_with_a_part_made_to_be_large_is_left_alone(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "x.xlsx", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("xl/workbook.xml", "<x/>")
-        archive.writestr("xl/sharedStrings.xml", b" " * 100_000_000)
+        archive.writestr("xl/sharedStrings.xml", b" " * 50_000_000)
 
-    assert "unpacks to 100,000,000 bytes: not looked into" in preview(tmp_path / "x.xlsx")
+    assert "unpacks to 50,000,000 bytes: not looked into" in preview(tmp_path / "x.xlsx")
 
 
 def test_word_and_slides_show_their_first_words(tmp_path: Path) -> None:
