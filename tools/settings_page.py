@@ -1,8 +1,9 @@
-"""Writes the table of limits in docs/settings.md from the fields of `Limits`; run it after a change: `python tools/settings_page.py`."""
+"""Writes the table of limits in docs/settings.md from the fields of `Limits`: `python tools/settings_page.py` after a change."""
 
 from __future__ import annotations
 
 import ast
+import itertools
 import re
 from pathlib import Path
 
@@ -17,7 +18,7 @@ def limit_rows() -> list[str]:
     tree = ast.parse((ROOT / "core/sandloop/limits.py").read_text("utf-8"))
     body = next(node for node in tree.body if isinstance(node, ast.ClassDef)).body
     rows: list[str] = []
-    for field, doc in zip(body, body[1:], strict=False):
+    for field, doc in itertools.pairwise(body):
         if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
             says = doc.value.value if isinstance(doc, ast.Expr) and isinstance(doc.value, ast.Constant) else ""
             default = getattr(Limits(), field.target.id)

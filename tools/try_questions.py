@@ -1,7 +1,7 @@
 """Asks a model the questions of examples/questions.toml, checks the answers against the right ones, and keeps the runs.
 
-    python tools/try_questions.py local                    # tools offered, and fenced blocks only
-    python tools/try_questions.py claude --keep FOLDER     # FOLDER gets one JSON Lines file a run
+python tools/try_questions.py local                    # tools offered, and fenced blocks only
+python tools/try_questions.py claude --keep FOLDER     # FOLDER gets one JSON Lines file a run
 """
 
 from __future__ import annotations

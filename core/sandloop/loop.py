@@ -153,15 +153,15 @@ def _same_failures(run: Sequence[Event], cell: CodeWritten) -> int:
 
 
 def final_text(run: Sequence[Event]) -> str:
-    """What the model said after the last code that ran: on the native route one reply holds prose before code as well."""
-    last_reply = max(i for i, e in enumerate(run) if isinstance(e, ReplyEnded))
-    ran_at = max((i for i, e in enumerate(run[:last_reply]) if isinstance(e, CodeRan)), default=None)
-    reply = run[last_reply]
+    """The answer in the last reply: on the native route, where one reply holds code as well, what was said after its last code."""
+    last = max(i for i, e in enumerate(run) if isinstance(e, ReplyEnded))
+    before = max((i for i, e in enumerate(run[:last]) if isinstance(e, ReplyEnded)), default=-1)
+    within = run[before + 1 : last]
+    native = {e.code_id for e in within if isinstance(e, CodeWritten) and e.origin == "provider"}
+    ran_at = max((i for i, e in enumerate(within) if isinstance(e, CodeRan) and e.code_id in native), default=None)
+    reply = run[last]
     assert isinstance(reply, ReplyEnded)  # noqa: S101 - narrows the type
-    before = max((i for i, e in enumerate(run[:last_reply]) if isinstance(e, ReplyEnded)), default=-1)
-    if ran_at is None or ran_at < before:
-        return reply.text.strip()
-    after = "".join(e.text for e in run[ran_at:last_reply] if isinstance(e, Text)).strip()
+    after = "" if ran_at is None else "".join(e.text for e in within[ran_at:] if isinstance(e, Text)).strip()
     return after or reply.text.strip()
 
 

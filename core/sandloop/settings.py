@@ -6,12 +6,14 @@ Keys of vendors are never settings: they come from the environment (or a key sto
 from __future__ import annotations
 
 import difflib
+import ipaddress
 import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
+from urllib.parse import urlsplit
 
 from sandloop.errors import BadSetting
 from sandloop.limits import Limits
@@ -92,7 +94,34 @@ def _file_tables(cwd: Path, environ: Mapping[str, str]) -> list[tuple[str, dict[
 
     user = Path(environ["SANDLOOP_CONFIG"]) if environ.get("SANDLOOP_CONFIG") else user_config_path("sandloop") / "config.toml"
     project = next((p for folder in (cwd, *cwd.parents) if (p := folder / "sandloop.toml").is_file()), None)
-    return [(str(p), _read(p)) for p in (user, project) if p is not None and p.is_file()]
+    tables = [(str(user), _read(user))] if user.is_file() else []
+    if project is not None:
+        tables.append((str(project), _without_addresses(_read(project), str(project), user)))
+    return tables
+
+
+def _without_addresses(table: dict[str, Any], source: str, user: Path) -> dict[str, Any]:
+    """A project's file comes with a folder that others may have made: it must not say where files and keys are sent."""
+    rows = [("", table), *((f"models.{name}.", row) for name, row in _table("models", table.get("models", {}), source).items())]
+    for place, row in rows:
+        if not isinstance(row, dict):
+            continue
+        address = str(row.get("base_url", ""))
+        if address and not _is_loopback(address):
+            raise BadSetting(
+                name=f"{place}base_url",
+                why=f"is {address!r}, but a project's file may name only this machine; put it into {user} or the environment",
+                where=source,
+            )
+    return table
+
+
+def _is_loopback(address: str) -> bool:
+    host = urlsplit(address).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _read(path: Path) -> dict[str, Any]:

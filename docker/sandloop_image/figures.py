@@ -7,6 +7,9 @@ Figures still open at the end of a step are saved the same way, unless the step 
 # pyright: basic, reportMissingImports=false
 # mypy: ignore-errors
 
+# pathlib is half of the supervisor's start, and knows no descriptors of folders.
+# ruff: noqa: PTH118, PTH123
+
 from __future__ import annotations
 
 import functools

@@ -4,6 +4,9 @@
 a daemon that forked twice.
 """
 
+# pathlib is half of the supervisor's start, and knows no descriptors of folders.
+# ruff: noqa: PTH123, PTH208
+
 from __future__ import annotations
 
 import contextlib

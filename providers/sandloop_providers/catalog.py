@@ -1,7 +1,4 @@
-"""The vendors that speak chat completions: a row each, with its address, its key and how it differs, and why.
-
-Addresses and quirks: docs/providers.md says how each is known.
-"""
+"""The vendors that speak chat completions: a row each, with its address, its key and how it differs, and why."""
 
 from __future__ import annotations
 

@@ -70,15 +70,14 @@ def fault_of(error: Exception) -> Fault:
 
 def fault_from_body(body: object, *, status: int | None, wait: float | None = None, said: str = "") -> Fault:
     """The facts of an error object. One inside a stream has no status of its own: OpenRouter puts one into `code`."""
-    facts: Mapping[str, Any] = cast("Mapping[str, Any]", body) if isinstance(body, Mapping) else {}
+    facts = _mapping(body)
     code = facts.get("code")
     if status is None and isinstance(code, int) and not isinstance(code, bool) and 400 <= code < 600:
         status = code
     generated = facts.get("failed_generation")
-    told = (facts.get("message"), facts.get("detail"), facts.get("error"), said, cast("object", body))
+    told = (facts.get("message"), facts.get("detail"), facts.get("error"), said, body)
     message = next((t for t in told if t), "no reason given")
-    metadata = facts.get("metadata")
-    raw = cast("Mapping[str, Any]", metadata).get("raw") if isinstance(metadata, Mapping) else None
+    raw = _mapping(facts.get("metadata")).get("raw")
     text = message if isinstance(message, str) else json.dumps(message, default=str)
     if isinstance(raw, str) and raw not in text:
         text = f"{text}: {raw}"
@@ -126,6 +125,10 @@ def plain(said: str, key: str) -> str:
     if key:
         line = line.replace(key, "[key]")
     return (line if len(line) <= SAID_CHARS else line[:SAID_CHARS] + " …").rstrip(".") or "no reason given"
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else {}
 
 
 def _wait(headers: Mapping[str, str]) -> float | None:

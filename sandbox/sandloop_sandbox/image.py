@@ -38,7 +38,7 @@ def ensure_image(client: APIClient, on_progress: OnProgress) -> str:
     if not image_id(client, base):
         pull(client, base, image=image_tag(base), on_progress=on_progress)
     tag = image_tag(base)
-    with _one_build_at_a_time(tag, on_progress):
+    with _one_build_at_a_time(on_progress):
         if present := image_id(client, tag):  # somebody else built it while we waited
             return present
         ImageBuild(tag, on_progress).run(client, build_inputs(), base)
@@ -86,7 +86,7 @@ def image_id(client: APIClient, name: str) -> str | None:
 
 
 @contextlib.contextmanager
-def _one_build_at_a_time(tag: str, on_progress: OnProgress) -> Generator[None]:
+def _one_build_at_a_time(on_progress: OnProgress) -> Generator[None]:
     """Makes the user's other processes wait, as two builds at once give the same image in twice the time."""
     import fcntl
 
@@ -94,7 +94,7 @@ def _one_build_at_a_time(tag: str, on_progress: OnProgress) -> Generator[None]:
 
     try:
         folder = user_cache_path("sandloop", ensure_exists=True)
-        lock = (folder / f"build-{tag.rpartition(':')[2]}.lock").open("w")
+        lock = (folder / "image-build.lock").open("w")
     except OSError:
         # No home to keep a lock in. Two builds at once are wasteful, never wrong.
         yield

@@ -74,17 +74,19 @@ class ImageBuild:
             )  # fmt: skip
             self.follow(messages)
         except (DockerException, RequestException) as error:
-            raise ImageUnavailable(image=self.image, said=clean(str(error)), do=_CHECK_NETWORK) from error
+            raise ImageUnavailable(image=self.image, said=clean(_words(error)), do=_CHECK_NETWORK) from error
 
     def follow(self, messages: Iterable[Any]) -> None:
-        """Tells the steps, and ends at the build's own error."""
+        """Tells the steps, and raises the build's own error once the stream is read to its end, which frees the connection."""
+        failure: str | None = None
         for message in messages:
             heard = cast("dict[str, Any]", message) if isinstance(message, dict) else {}
             for line in str(heard.get("stream", "")).splitlines():
                 self._hear(clean(line))
-            if "error" in heard:
-                said = "the build ended with: " + " | ".join(self._last or [clean(str(heard["error"]))])
-                raise ImageUnavailable(image=self.image, said=said, do=_CHECK_NETWORK)
+            failure = str(heard["error"]) if "error" in heard else failure
+        if failure is not None:
+            said = "the build ended with: " + " | ".join(self._last or [clean(failure)])
+            raise ImageUnavailable(image=self.image, said=said, do=_CHECK_NETWORK)
 
     def _hear(self, line: str) -> None:
         if line and not _NOISE.match(line):
@@ -112,11 +114,17 @@ def pull(client: APIClient, base: str, *, image: str, on_progress: Callable[[str
     on_progress(f"fetching the base image {printable(base)}")
     repository, tag = parse_repository_tag(base)
     try:
-        for message in cast("Any", client).pull(repository, tag or "latest", stream=True, decode=True):
-            if "error" in message:
-                raise ImageUnavailable(image=image, said=_no_base(base, str(message["error"])), do=_NAME_A_BASE)
+        messages = list(cast("Any", client).pull(repository, tag or "latest", stream=True, decode=True))
     except (DockerException, RequestException) as error:
-        raise ImageUnavailable(image=image, said=_no_base(base, str(error)), do=_NAME_A_BASE) from error
+        raise ImageUnavailable(image=image, said=_no_base(base, _words(error)), do=_NAME_A_BASE) from error
+    for message in messages:
+        if "error" in message:
+            raise ImageUnavailable(image=image, said=_no_base(base, str(message["error"])), do=_NAME_A_BASE)
+
+
+def _words(error: Exception) -> str:
+    """The engine's own words, where it said any."""
+    return str(getattr(error, "explanation", None) or error)
 
 
 def _no_base(base: str, said: str) -> str:

@@ -178,7 +178,8 @@ async def test_frames_forged_on_every_descriptor_pass_for_no_success(session: Sa
     await says(session, "kept = 1")
     source = """
 import os
-fields = dict(op='run', n='2', exit='0', stopped='itself', state='kept', seconds='0', out='0', err='0', name='', value='', trace='')
+fields = dict(op='run', n='999', exit='0', stopped='itself', state='kept', seconds='0', out='0', err='0')
+fields |= dict(name='', value='', trace='')
 body = '\\0'.join(text for pair in fields.items() for text in pair).encode()
 forged = b'A' + len(body).to_bytes(4, 'big') + body
 written = 0
@@ -196,8 +197,24 @@ raise SystemExit(7)
 """
     ran = await run(session, source)
 
-    # It reaches its own lines only. Forging a claim there, it lies about itself, and its kernel is not believed any more.
-    assert (ran.exit_code, ran.state) in ((7, "kept"), (137, "lost"))
+    # It reaches its own line only. What it forges there is no claim of this cell, so its kernel is not believed any more.
+    assert (ran.exit_code, ran.state) == (137, "lost")
+    assert await says(session, "1 + 1") == "2"
+
+
+async def test_a_cell_that_lies_about_its_own_end_gets_no_other_cell_passed(open_session: Open) -> None:
+    session = await open_session(replace(SMALL, step_seconds=1.5))
+    source = """
+import gc, os
+kernel = next(o for o in gc.get_objects() if type(o).__name__ == 'Kernel')
+body = '\\0'.join(['n', '1', 'exit', '0', 'name', '', 'value', '', 'trace', '']).encode()
+os.write(kernel._claims, b'A' + len(body).to_bytes(4, 'big') + body)
+while True: pass
+"""
+    assert (await run(session, source)).exit_code == 0  # as `sys.exit(0)` would have said
+    ran = await run(session, "print('the next')")
+
+    assert (ran.stopped_by, ran.state, ran.stdout) == ("time", "lost", "")
     assert await says(session, "1 + 1") == "2"
 
 

@@ -10,9 +10,11 @@ import pytest
 
 from docker_image_programs import CALLS, DO_WORK, LOOK_AT_FILES, PACKAGES, TITLE, TRY_CALLS, WORK
 from docker_runs import SMALL
+from sandloop.errors import ImageUnavailable
 from sandloop.limits import MB, Limits
 from sandloop_sandbox.engine import Engine
-from sandloop_sandbox.image import build_inputs, ensure_image
+from sandloop_sandbox.image import LOCAL_BASE, PUBLIC_BASE, build_inputs, ensure_image, image_id
+from sandloop_sandbox.image_build import ImageBuild, pull
 from sandloop_sandbox.policy import Identity, container_config
 
 ROOMY = Limits(memory=1_500 * MB, processes=128, disk=SMALL.disk, input_bytes=SMALL.input_bytes)
@@ -135,6 +137,23 @@ def test_nothing_of_the_building_machine_is_left(engine: Engine, image: str, fil
     history = json.dumps(client.history(image)) + json.dumps(client.inspect_image(image)["Config"])
     for word in ("ca.pem", "PIP_", "index-url", "proxy"):
         assert word not in history
+
+
+def test_a_base_image_that_cannot_be_fetched_is_said_with_what_else_can_serve(engine: Engine) -> None:
+    told: list[str] = []
+    with pytest.raises(ImageUnavailable) as caught:
+        pull(engine.client, "registry.invalid/nothing:1", image="sandloop/sandbox:x", on_progress=told.append)
+    assert told == ["fetching the base image registry.invalid/nothing:1"]
+    assert "registry.invalid/nothing:1" in caught.value.said
+    assert "SANDLOOP_BASE_IMAGE" in caught.value.do
+
+
+def test_a_build_that_fails_ends_with_the_engines_own_words(engine: Engine) -> None:
+    inputs = {"Dockerfile": b"ARG BASE_IMAGE\nFROM ${BASE_IMAGE}\nRUN echo the cause >&2; exit 3\n"}
+    base = next(base for base in (LOCAL_BASE, PUBLIC_BASE) if image_id(engine.client, base))
+    with pytest.raises(ImageUnavailable) as caught:
+        ImageBuild("sandloop/test:fails", lambda line: None).run(engine.client, inputs, base)
+    assert caught.value.said == "the build ended with: the cause"
 
 
 def test_the_image_starts_nothing_by_itself_and_not_as_root(engine: Engine, image: str) -> None:

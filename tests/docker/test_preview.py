@@ -275,7 +275,8 @@ async def test_the_call_it_recommends_gives_the_columns_and_types_it_shows(
     shown = next((line for line in text.splitlines() if line.startswith("columns: ")), "")
 
     ran = await says(
-        previews.session, f"import json, pandas as pd\n{call}\nprint(json.dumps([(repr(c), str(t)) for c, t in df.dtypes.items()]))"
+        previews.session,
+        f"import json, pandas as pd\n{call}\nprint(json.dumps([(repr(c), str(t)) for c, t in df.dtypes.items()]))",
     )
     for column, kind in json.loads(ran):
         if shown and not name.endswith(".parquet"):

@@ -105,7 +105,7 @@ def test_a_reply_that_broke_off_on_the_native_route_goes_on_as_text_with_code_an
         made,
         FellBack(reason="gone"),
     ]
-    asked, said, told = conversation(history)
+    _, said, told = conversation(history)
     assert isinstance(said, Said)
     assert "print(42)" in said.text
     assert "42" in said.text.split("```")[-1]

@@ -75,6 +75,8 @@ def reminded(about: str) -> Reminded:
         ([ASKED, Text(text="I will look."), N1, RN1, PAUSED, Text(text="It is 3."), SAID], Finish("The mean is 3.")),
         ([ASKED, Text(text="So"), N1, FellBack(reason="gone")], Ask()),
         ([ASKED, PAUSED, N1, FellBack(reason="gone")], Ask()),
+        # thoughts that streamed as text before the provider knew better are no answer
+        ([ASKED, WROTE, C1, R1, Text(text="Hm.</think>It is 3."), SAID], Finish("The mean is 3.")),
         # a second question: code of the first supports it, and its limits begin anew
         ([ASKED, WROTE, C1, R1, SAID, ASKED], Ask()),
         ([ASKED, WROTE, C1, R1, SAID, ASKED, SAID], Finish("The mean is 3.")),

@@ -271,7 +271,10 @@ def test_what_is_no_file_gets_a_plain_line(tmp_path: Path) -> None:
 
 
 def test_json_shows_its_shape_and_the_call(tmp_path: Path) -> None:
-    items = [{"id": 1, "tags": ["a"], "addr": {"street": "x"}}, {"id": 2, "tags": [], "addr": None, "extra": 1}]
+    items: list[dict[str, object]] = [
+        {"id": 1, "tags": ["a"], "addr": {"street": "x"}},
+        {"id": 2, "tags": [], "addr": None, "extra": 1},
+    ]
     text = of(tmp_path, "x.json", json.dumps({"meta": {"v": 1}, "items": items}))
 
     assert read_with(text) == "data = json.load(open('x.json', encoding='utf-8')); df = pd.json_normalize(data['items'])"

@@ -40,6 +40,12 @@ def result(*files: tuple[str, bytes], extra: tuple[Event, ...] = ()) -> Result:
     )
 
 
+def shown_in_a_notebook(file: object) -> dict[str, object]:
+    """As IPython asks an object for what it shows."""
+    bundle: dict[str, object] = getattr(file, "_repr_mimebundle_")()  # noqa: B009
+    return bundle
+
+
 def test_the_parts_are_read_from_the_events() -> None:
     whole = result(("a.png", PNG))
     assert (whole.id, whole.text, whole.cost, whole.answered) == ("r1", "One.", 0.5, True)
@@ -106,9 +112,9 @@ def test_saving_follows_no_link_and_no_hostile_name(tmp_path: Path) -> None:
 
 def test_a_picture_shows_in_a_notebook_and_html_does_not() -> None:
     picture = result(("a.png", PNG)).files[0]
-    assert "image/png" in picture._repr_mimebundle_()
+    assert "image/png" in shown_in_a_notebook(picture)
     page = FileMade(name="x.html", size=1, mime="text/html", sha256=made("x", b"x").sha256)
-    shown = result(("a.png", b"x"), extra=(page,)).files["x.html"]._repr_mimebundle_()
+    shown = shown_in_a_notebook(result(("a.png", b"x"), extra=(page,)).files["x.html"])
     assert list(shown) == ["text/plain"]
 
 

@@ -38,6 +38,11 @@ def test_the_nearest_layer_wins_field_by_field(home: Path) -> None:
     assert everything.limits == Limits(turns=2, cpus=1.5, step_seconds=9)
 
 
+def test_the_users_own_file_may_name_any_address_and_a_project_this_machine(home: Path) -> None:
+    assert resolved(home, user='base_url = "https://mine.example/v1"').base_url == "https://mine.example/v1"
+    assert resolved(home, project='base_url = "http://localhost:8000/v1"').base_url == "http://localhost:8000/v1"
+
+
 def test_without_any_layer_the_defaults_hold(home: Path) -> None:
     plain = resolved(home)
     assert (plain.model, plain.route, plain.sandbox, plain.preview) == ("claude", "auto", "docker", True)
@@ -63,6 +68,9 @@ def test_limits_of_the_call_replace_all_others(home: Path) -> None:
         ("[models.x]\nprovider = 'p'\napi_key = 's3cret'", "key_variable"),
         ("[models.x]\nprovider = 'p'\nbase_ulr = 'y'", "Did you mean 'base_url'"),
         ("not toml", "can't be read"),
+        ("base_url = 'https://evil.example/v1'", "may name only this machine"),
+        ("base_url = 'http://127.0.0.1@evil.example/v1'", "may name only this machine"),
+        ("[models.x]\nprovider = 'p'\nbase_url = 'https://evil.example'", "models.x.base_url"),
     ],
 )
 def test_a_wrong_setting_is_named_with_its_file(home: Path, project: str, says: str) -> None:

@@ -113,6 +113,15 @@ async def test_replies_are_short_and_cool(folder: Path) -> None:
     assert (sent["max_tokens"], sent["temperature"], sent["model"]) == (2048, 0.3, "model")
 
 
+@pytest.mark.parametrize(("model", "offered"), [(None, True), ("small", False)])
+async def test_only_the_larger_model_is_offered_tools(folder: Path, model: str | None, offered: bool) -> None:
+    provider = opened(model)
+    await replied(provider)
+    await provider.close()
+    sent = json.loads((folder / "request.json").read_text())
+    assert (("tools" in sent), sent["temperature"]) == (offered, 0)
+
+
 async def test_a_server_that_ends_while_it_starts_is_told_at_once_with_its_log_and_without_its_key(folder: Path) -> None:
     (folder / "fail").touch()
     provider = opened()

@@ -26,7 +26,7 @@ def csv(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def settings_of_nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+def settings_of_nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("SANDLOOP_CONFIG", "/dev/null")
     monkeypatch.chdir(tmp_path)
     return
