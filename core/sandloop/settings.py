@@ -102,10 +102,9 @@ def _file_tables(cwd: Path, environ: Mapping[str, str]) -> list[tuple[str, dict[
 
 def _without_addresses(table: dict[str, Any], source: str, user: Path) -> dict[str, Any]:
     """A project's file comes with a folder that others may have made: it must not say where files and keys are sent."""
-    rows = [("", table), *((f"models.{name}.", row) for name, row in _table("models", table.get("models", {}), source).items())]
+    profiles = _table("models", table.get("models", {}), source).items()
+    rows = [("", table), *((f"models.{name}.", _table(f"models.{name}", row, source)) for name, row in profiles)]
     for place, row in rows:
-        if not isinstance(row, dict):
-            continue
         address = str(row.get("base_url", ""))
         if address and not _is_loopback(address):
             raise BadSetting(

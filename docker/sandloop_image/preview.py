@@ -1,4 +1,4 @@
-"""`preview PATH`: what a model has to know about a file to write code that reads it right the first time.
+"""What a model has to know about the file named on the command line, to write code that reads it right the first time.
 
 The file is a stranger's. It is looked at in a child process with little memory and little time, which can die without harm;
 this one passes on what the child said, bounded, says in a line how it ended, and always exits with 0.
@@ -14,11 +14,7 @@ import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from preview_page import Page
-
-OURS = os.path.realpath(__file__).rpartition("/")[0]
-if OURS not in sys.path:
-    sys.path.append(OURS)  # at the end: our names are plain words, and must not stand before the libraries'
+    from .preview_page import Page
 
 SOFT_SECONDS, HARD_SECONDS = 5.0, 7.0
 """First an exception, then a kill; the supervisor's own patience ends at 10."""
@@ -106,7 +102,7 @@ def _limit() -> None:
 
 
 def _look_at(path: str, writer: int) -> None:
-    from preview_page import Full, Page
+    from .preview_page import Full, Page
 
     page = Page(lambda data: _write(writer, data))
     try:
@@ -140,10 +136,6 @@ def _write(writer: int, data: bytes) -> None:
 
 
 def _describe(path: str, page: Page) -> None:
-    import preview_kinds
+    from . import preview_kinds
 
     preview_kinds.describe(path, page)
-
-
-if __name__ == "__main__":
-    main()

@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import IO, cast
 
-from preview_delimited import Table
-from preview_page import Page, amount, quoted, shorten
-from preview_source import Source
-from preview_table import columns_line, header_notes, pandas_names, rows_lines
-from preview_text import Text, packing
-from preview_types import Column, infer, number_style
+from .preview_delimited import Table
+from .preview_page import Page, amount, quoted, shorten
+from .preview_source import Source
+from .preview_table import columns_line, header_notes, pandas_names, rows_lines
+from .preview_text import Text, packing
+from .preview_types import Column, infer, number_style
 
 _WORDS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar", " ": "blanks"}
 _COUNT_BYTES, _COUNT_SECONDS = 40_000_000, 1.0

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
-from preview_source import Source
-from preview_table import header_at
-from preview_text import Text
-from preview_types import MISSING, infer
+from .preview_source import Source
+from .preview_table import header_at
+from .preview_text import Text
+from .preview_types import MISSING, infer
 
 _SUFFIXES = frozenset([".csv", ".tsv", ".tab", ".xlsx", ".xls", ".xlsm"])
 """Names under which delimited text goes; text that is called a workbook is a CSV renamed."""

@@ -10,9 +10,9 @@ from importlib import import_module
 from typing import Any
 from xml.etree import ElementTree
 
-from preview_packed import open_zip
-from preview_page import Page, amount, quoted
-from preview_source import Odd, Source
+from .preview_packed import open_zip
+from .preview_page import Page, amount, quoted
+from .preview_source import Odd, Source
 
 _PART_BYTES = 20_000_000
 _PDF_BYTES = 200_000_000

@@ -13,11 +13,11 @@ from io import StringIO
 from itertools import islice
 from typing import Any
 
-from preview_packed import open_zip
-from preview_page import Page, amount, listed, quoted, row
-from preview_source import Odd, Source
-from preview_table import columns_line, filled, header_at, header_notes, pandas_names, rows_lines
-from preview_types import infer
+from .preview_packed import open_zip
+from .preview_page import Page, amount, listed, quoted, row
+from .preview_source import Odd, Source
+from .preview_table import columns_line, filled, header_at, header_notes, pandas_names, rows_lines
+from .preview_types import infer
 
 _SECONDS = 3.0
 """For all sheets together; openpyxl reads about 100,000 cells a second."""

@@ -6,9 +6,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeGuard
 
-from preview_page import Page, amount, listed, quoted
-from preview_source import Source
-from preview_text import Text, packing
+from .preview_page import Page, amount, listed, quoted
+from .preview_source import Source
+from .preview_text import Text, packing
 
 _WHOLE_CHARS = 8_000_000
 """Files up to here are read whole: about 0.2 s and 100 MB."""

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from importlib import import_module
 
-from preview_page import Page, amount
-from preview_source import Source, look, unpacked
+from .preview_page import Page, amount
+from .preview_source import Source, look, unpacked
 
 _NAMED = {
     ".xlsx": "Excel", ".xlsm": "Excel", ".xls": "old Excel", ".parquet": "Parquet", ".pdf": "PDF", ".docx": "Word",
@@ -86,7 +86,7 @@ def _find(source: Source) -> tuple[str, Callable[[Source, Page], None]]:
 
 
 def _in_zip(source: Source) -> tuple[str, Callable[[Source, Page], None]]:
-    from preview_packed import describe_zip, open_zip
+    from .preview_packed import describe_zip, open_zip
 
     if source.packed:
         return "zip", _packed_binary("zip")
@@ -101,16 +101,16 @@ def _in_zip(source: Source) -> tuple[str, Callable[[Source, Page], None]]:
 
 
 def _as_text(source: Source) -> tuple[str, Callable[[Source, Page], None]]:
-    from preview_text import describe_text, read_text
+    from .preview_text import describe_text, read_text
 
     text = read_text(source)
     if text is None:
         return "binary", _binary
 
     def work(source: Source, page: Page) -> None:
-        from preview_csv import describe_csv
-        from preview_delimited import find_table
-        from preview_json import describe_json
+        from .preview_csv import describe_csv
+        from .preview_delimited import find_table
+        from .preview_json import describe_json
 
         if describe_json(source, text, page):
             return
@@ -128,7 +128,7 @@ def _load(where: str) -> Callable[[Source, Page], None]:
     module, _, name = where.partition(":")
 
     def work(source: Source, page: Page) -> None:
-        getattr(import_module(module), name)(source, page)
+        getattr(import_module(f".{module}", __package__), name)(source, page)
 
     return work
 

@@ -8,8 +8,8 @@ import zipfile
 from collections.abc import Iterator
 from typing import IO, cast
 
-from preview_page import Page, amount, cell, quoted
-from preview_source import Odd, Source
+from .preview_page import Page, amount, cell, quoted
+from .preview_source import Odd, Source
 
 _SHOWN = 12
 _WALK_SECONDS, _WALK_ENTRIES = 1.0, 2_000

@@ -6,9 +6,9 @@ import os
 from importlib import import_module
 from typing import Any
 
-from preview_page import Page, amount, quoted
-from preview_source import Odd, Source
-from preview_table import columns_line, rows_lines
+from .preview_page import Page, amount, quoted
+from .preview_source import Odd, Source
+from .preview_table import columns_line, rows_lines
 
 os.environ["ARROW_DEFAULT_MEMORY_POOL"] = "system"  # Arrow's own takes a gigabyte of addresses at once, and we have bounded them
 _ROWS = 3

@@ -5,8 +5,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from preview_page import Page, quoted
-from preview_source import Odd, Source
+from .preview_page import Page, quoted
+from .preview_source import Odd, Source
 
 _TURNED = {3: "turned by 180°", 6: "to be turned 90° clockwise", 8: "to be turned 90° anticlockwise"}
 _ORIENTATION = 0x0112

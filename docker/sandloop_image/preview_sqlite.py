@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
-from preview_page import Page, amount, listed, quoted
-from preview_source import Source
-from preview_table import rows_lines
+from .preview_page import Page, amount, listed, quoted
+from .preview_source import Source
+from .preview_table import rows_lines
 
 _SHOWN = 8
 _SECONDS = 2.0

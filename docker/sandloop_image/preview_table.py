@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from preview_page import Page, listed, quoted, row
+from .preview_page import Page, listed, quoted, row
 
 _HEADER_WITHIN = 15
 """Rows among which a header is looked for."""

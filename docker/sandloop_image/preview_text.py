@@ -7,8 +7,8 @@ import re
 import time
 from dataclasses import dataclass
 
-from preview_page import Page, amount, quoted
-from preview_source import BROKEN, Source
+from .preview_page import Page, amount, quoted
+from .preview_source import BROKEN, Source
 
 SCAN_SECONDS = 1.2
 _PIECE = 1 << 20

@@ -21,6 +21,7 @@ from .interpreters import OURS, PYTHON, Interpreters, cell_frame
 from .shell import Shell
 from .step import Claim, Step
 
+PREVIEW = f"import sys; sys.path.append({OURS!r}); from sandloop.preview import main; main()"
 PREVIEW_SECONDS = 10
 PREVIEW_BYTES = 6_000
 _PIECE = 1 << 19
@@ -191,7 +192,7 @@ class Supervisor:
             if kind in frames.STDOUT + frames.STDOUT_TAIL:
                 said.append(data)
 
-        argv = [PYTHON, "-I", f"{OURS}/sandloop/preview.py", f"{INPUT}/{command['name']}"]
+        argv = [PYTHON, "-I", "-c", PREVIEW, f"{INPUT}/{command['name']}"]
         step, exit_code = self._run_program(argv, {k: str(v) for k, v in limits.items()}, {}, lambda: None, send=keep)
         stopped = step.stopped_by(self.counters, well=not exit_code)
         text = b"".join(said).decode("utf-8", "replace")

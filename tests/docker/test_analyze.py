@@ -18,7 +18,7 @@ from sandloop.codec import lines
 from sandloop.errors import SandboxLost
 from sandloop.events import Event, FellBack, FileMade, FilesPreviewed, Noted, Output, RouteChosen
 from sandloop_sandbox.engine import Engine
-from wire.anthropic_script import Failure
+from wire.anthropic_script import Failure, Scripted
 from wire.anthropic_script import Reply as ClaudeReply
 from wire.anthropic_script import call as claude_call
 from wire.anthropic_script import python as claude_python
@@ -204,7 +204,7 @@ def test_eight_threads_at_once_all_get_their_own_answer(csv: Path) -> None:
 
 
 def test_claude_falls_back_in_mid_conversation_with_its_text_code_and_files(csv: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    script = [
+    script: list[Scripted] = [
         ClaudeReply([claude_text("I look. "), *claude_python("print(7)", "7\n")], stop="pause_turn"),
         Failure(400, message="tools.0: this model does not support code_execution_20260521"),
         ClaudeReply([claude_call("python", {"code": "print(open('a.csv').read())"}, "toolu_1")], stop="tool_use"),

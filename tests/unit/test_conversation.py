@@ -54,7 +54,7 @@ def test_a_fenced_cell_and_its_output_follow_the_reply() -> None:
 
 def test_every_call_is_answered_in_order_also_one_without_code_and_one_not_run() -> None:
     calls = tuple(ToolCall(id=i, name="python", arguments="") for i in "abc")
-    history = [
+    history: list[Event] = [
         ASKED,
         ReplyEnded(stop="end", calls=calls),
         cell(1, call_id="a"),
@@ -96,7 +96,7 @@ def test_a_wrong_column_name_shows_the_real_ones_again() -> None:
 def test_a_reply_that_broke_off_on_the_native_route_goes_on_as_text_with_code_and_output() -> None:
     made = FileMade(name="x.png", size=10, mime="image/png", sha256="1" * 64, code_id="n1")
     native = CodeWritten(code_id="n1", language="python", source="print(42)", origin="provider")
-    history = [
+    history: list[Event] = [
         ASKED,
         RouteChosen(route="native", provider="p", model="m", reason=""),
         Text(text="Let me see."),
@@ -117,7 +117,7 @@ def test_a_reply_that_broke_off_on_the_native_route_goes_on_as_text_with_code_an
 def test_a_whole_native_reply_is_narrated_for_another_family_and_kept_for_its_own() -> None:
     native = CodeWritten(code_id="n1", language="bash", source="ls", origin="provider")
     reply = ReplyEnded(stop="end", text="It is 3.", family="f-native", wire="[]")
-    history = [ASKED, native, CodeRan(code_id="n1", exit_code=0, stdout="a.csv\n"), Text(text="It is 3."), reply]
+    history: list[Event] = [ASKED, native, CodeRan(code_id="n1", exit_code=0, stdout="a.csv\n"), Text(text="It is 3."), reply]
     said = conversation(history)[-1]
     assert isinstance(said, Said)
     assert (said.text, said.wire) == ("It is 3.", "[]")
@@ -127,12 +127,18 @@ def test_a_whole_native_reply_is_narrated_for_another_family_and_kept_for_its_ow
 def test_code_of_a_next_native_reply_is_no_result_of_the_last_one() -> None:
     first = ReplyEnded(stop="pause", family="f", wire="[1]")
     native = CodeWritten(code_id="n2", language="python", source="2", origin="provider")
-    history = [ASKED, first, native, CodeRan(code_id="n2", exit_code=0), ReplyEnded(stop="end", text="ok", family="f", wire="[2]")]
+    history: list[Event] = [
+        ASKED,
+        first,
+        native,
+        CodeRan(code_id="n2", exit_code=0),
+        ReplyEnded(stop="end", text="ok", family="f", wire="[2]"),
+    ]
     assert [type(m).__name__ for m in conversation(history)] == ["Asked", "Said", "Said"]
 
 
 def test_a_reminder_is_a_message_of_the_user() -> None:
-    history = [ASKED, ReplyEnded(stop="end", text="3"), Reminded(about="no_code", text="Write code.")]
+    history: list[Event] = [ASKED, ReplyEnded(stop="end", text="3"), Reminded(about="no_code", text="Write code.")]
     assert conversation(history)[-1] == Asked(text="Write code.")
 
 

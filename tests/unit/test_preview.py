@@ -18,14 +18,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PROGRAM = ROOT / "docker/sandloop_image/preview.py"
+PROGRAM = f"import sys; sys.path.append({str(ROOT / 'docker')!r}); from sandloop_image.preview import main; main()"
 EXAMPLES = ROOT / "examples"
 
 
 def preview(path: Path) -> str:
     """What the program prints, run as the sandbox runs it. It must end well, soon and short, whatever the file."""
     began = time.monotonic()
-    done = subprocess.run([sys.executable, "-I", "-B", PROGRAM, path], capture_output=True, timeout=30)
+    done = subprocess.run([sys.executable, "-I", "-B", "-c", PROGRAM, path], capture_output=True, timeout=30)
     text = done.stdout.decode("utf-8")
     assert (done.returncode, done.stderr) == (0, b"")
     assert time.monotonic() - began < 9
@@ -206,7 +206,9 @@ def test_odd_names_are_written_as_python_writes_them(tmp_path: Path, name: str) 
 
 def test_a_name_that_begins_with_a_dash_is_a_name(tmp_path: Path) -> None:
     (tmp_path / "-c").write_text("a,b,c\n1,2,3\n4,5,6\n")
-    done = subprocess.run([sys.executable, "-I", "-B", PROGRAM, "-c"], cwd=tmp_path, capture_output=True, text=True, timeout=30)
+    done = subprocess.run(
+        [sys.executable, "-I", "-B", "-c", PROGRAM, "-c"], cwd=tmp_path, capture_output=True, text=True, timeout=30
+    )
 
     assert read_with(done.stdout) == "df = pd.read_csv('-c')"
 
@@ -338,7 +340,7 @@ def test_archives_are_listed_and_not_unpacked(tmp_path: Path) -> None:
         for i in range(40):
             archive.writestr(f"d/{i}", "x")
     with tarfile.open(tmp_path / "x.tgz", "w:gz") as tar:
-        tar.add(PROGRAM, "p.py")
+        tar.add(__file__, "p.py")
 
     text = preview(tmp_path / "x.zip")
     assert "zip archive, 42 files" in text
