@@ -1,6 +1,6 @@
 # `make help` lists the targets. Each sets up what it needs; that takes no time when it is there.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format wheel image clean
+.PHONY: help demo test check record format wheel image clean
 VENV := .venv/bin
 
 help: ## this list
@@ -26,6 +26,11 @@ check: ## format, lint, types and the layers between packages
 	@$(VENV)/pyright
 	@echo "check: layers"
 	@$(VENV)/lint-imports
+
+record: ## record the demo with the real embedded model, for machines without one
+	@tools/set_up.sh
+	@$(VENV)/python tools/local_model.py local
+	@$(VENV)/python tools/record_demo.py
 
 format: ## format the code and repair what can be repaired
 	@tools/venv.sh
