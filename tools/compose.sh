@@ -10,5 +10,5 @@ elif may_install_debian; then
     echo "set-up: installing Debian's docker-compose"
     debian_install docker-compose
 else
-    echo "set-up: there is no Docker Compose here; the tests that need it will be skipped." >&2
+    echo "set-up: there is no Docker Compose here; install it (docker-compose-plugin), since the tests that need it fail without." >&2
 fi
