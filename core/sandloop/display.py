@@ -47,6 +47,7 @@ class Display:
         """Code shown as it was written, since the last reply began."""
         self._lines_shown = 0
         self._partial_output = False
+        self._progress_told = 0
 
     def show(self, event: Event) -> None:
         """Draw one event."""
@@ -75,10 +76,21 @@ class Display:
                 self._prose = []
             case FileMade():
                 self._say("+", f"{event.name} ({human_size(event.size)}, {event.mime})", "green")
+            case Noted(about="progress", text=text):
+                self._progress(text)
             case Noted() | Retried() | FellBack() | Reminded():
                 self._note(event)
             case _:
                 pass
+
+    def _progress(self, text: str) -> None:
+        """On one line that is written again and again; where there is no terminal, every tenth."""
+        if self._console.is_terminal:
+            self._partial_output = True
+            self._console.print(f"  {escape(printable(text))}", end="\r", highlight=False, soft_wrap=True)
+        elif self._progress_told % 10 == 0:
+            self._say(" ", text, "dim")
+        self._progress_told += 1
 
     def _note(self, event: Noted | Retried | FellBack | Reminded) -> None:
         self._flush_prose()

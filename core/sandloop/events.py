@@ -236,7 +236,8 @@ class FellBack:
 class Noted:
     """Something the user should know that stops nothing: a file left out, an output that differs from a recording."""
 
-    about: Literal["file", "replay", "sandbox", "answer", "provider"]
+    about: Literal["file", "replay", "sandbox", "answer", "provider", "progress"]
+    """`progress` is one of many in a row, each of which replaces the one before on a screen."""
     text: str
     kind: Literal["noted"] = "noted"
 

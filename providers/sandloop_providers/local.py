@@ -34,7 +34,7 @@ SMALL_PARAMETERS: Mapping[str, Any] = {**PARAMETERS, "tools": False}
 """Offered tools, the 0.5B model writes functions that return, as JSON with Python's triple quotes; fenced blocks it writes well.
 The 1.5B model is offered them: without, it guesses a number first more often. Both seen in a few questions, not measured."""
 OWN_PARAMETER = "weights"
-PART_TOLD = 0.25
+PART_TOLD = 0.01
 """Progress of a download is told each time this part of it has come."""
 
 
@@ -164,7 +164,14 @@ class Local:
             async for size in progress:
                 if size / weights.size >= told + PART_TOLD:
                     told = size / weights.size
-                    yield Noted(about="provider", text=f"{told:.0%} of {weights.file} is here.")
+                    here, whole = size // MB, weights.size // MB
+                    yield Noted(about="progress", text=f"{bar(size / weights.size)} {here} of {whole} MB")
+
+
+def bar(part: float, width: int = 30) -> str:
+    """How far it has come, from 0 to 1, as a line of text."""
+    full = int(part * width)
+    return f"[{'#' * full}{'.' * (width - full)}] {part:4.0%}"
 
 
 OWN = Vendor(name="local", title="The local model", address=None)

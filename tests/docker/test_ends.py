@@ -166,9 +166,9 @@ async def test_a_cancelled_open_leaves_nothing(ours: Ours, after: float) -> None
         session = await open_docker(SMALL, lambda line: None).open()
         await session.close()
     with anyio.fail_after(30):
-        while is_starting():  # noqa: ASYNC110 - the thread that was left alone ends by itself, and cleans up
+        while is_starting():
             await anyio.sleep(0.02)
-        while ours() - before:  # noqa: ASYNC110 - the engine's own time
+        while ours() - before:
             await anyio.sleep(0.02)
 
 
@@ -226,7 +226,7 @@ def test_a_client_killed_at_any_stage_leaves_no_container(engine: Engine, stage:
 async def test_the_sweep_takes_what_a_dead_owner_left_and_nothing_else(engine: Engine, open_session: Open) -> None:
     neighbour = await open_session(SMALL)
     image = ensure_image(engine.client, print)
-    dead = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True, check=True)  # noqa: ASYNC221
+    dead = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True, check=True)
 
     def make(labels: dict[str, str]) -> str:
         return engine.create(

@@ -112,6 +112,17 @@ def test_nothing_a_stranger_wrote_reaches_the_terminal_as_a_command_or_as_markup
     assert "[red]" in text
 
 
+def test_progress_is_one_line_on_a_terminal_and_every_tenth_elsewhere() -> None:
+    notes = [Noted(about="progress", text=f"{i} %") for i in range(0, 101)]
+    assert shown(notes).count("\n") == 11
+    out = io.StringIO()
+    display = Display(Console(file=out, width=100, force_terminal=True))
+    for note in [*notes, Noted(about="provider", text="Starting.")]:
+        display.show(note)
+    assert out.getvalue().count("\n") == 2
+    assert out.getvalue().count("\r") == 101
+
+
 def test_a_flood_of_output_is_cut_on_the_screen() -> None:
     text = shown([Output(code_id="c1", stream="stdout", text=f"{i}\n") for i in range(500)])
     assert text.count("\n") < 50

@@ -31,7 +31,7 @@ except LimitReached as error:
 
 
 async def twin() -> None:
-    found: Result = await aanalyze("?", files=[open("a.csv", "rb")])  # noqa: SIM115, PTH123, ASYNC230
+    found: Result = await aanalyze("?", files=[open("a.csv", "rb")])  # noqa: SIM115, PTH123
     async for event in astream("?"):
         print(event.kind)
     async with AsyncSession(model="claude", route="native") as asynchronous:

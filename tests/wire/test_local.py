@@ -76,7 +76,7 @@ def alive(pid: int) -> bool:
 
 async def gone(pid: int) -> bool:
     with anyio.move_on_after(10):
-        while alive(pid):  # noqa: ASYNC110 - another process's end is no event
+        while alive(pid):
             await anyio.sleep(0.02)
     return not alive(pid)
 
@@ -156,7 +156,7 @@ async def test_the_server_ends_when_we_are_killed(folder: Path) -> None:
         "from sandloop_providers.llama_server import LlamaServer, find_program\n"
         "s = LlamaServer(find_program(), Path('model.gguf'), alias='x'); print(s.pid, flush=True); time.sleep(60)"
     )
-    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, cwd=folder) as ours:  # noqa: ASYNC220
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, cwd=folder) as ours:
         assert ours.stdout is not None
         watcher = int(ours.stdout.readline())
         pid = await _started_pid(folder)
