@@ -11,19 +11,15 @@ from typing import Any, Literal
 
 from sandloop.errors import (
     BadReply,
-    KeyRefused,
-    ModelNotFound,
     NativeUnavailable,
-    Overloaded,
     ProviderError,
-    RateLimited,
     Unreachable,
 )
 from sandloop_providers.anthropic_blocks import mapping
+from sandloop_providers.http_errors import by_status, plain, wait_of
 
 NAME = "Anthropic"
 KEY_VARIABLES = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN")
-SAID_CHARS = 300
 STATUS_OF = {
     "invalid_request_error": 400,
     "authentication_error": 401,
@@ -39,7 +35,6 @@ STATUS_OF = {
 """An error inside a stream has a type and no status of its own: the HTTP answer was 200."""
 _ABOUT_CONTAINER = re.compile(r"\bcontainers?(_id)?\b", re.IGNORECASE)
 _ABOUT_NATIVE = re.compile(r"code[ _-]execution|container|server[ _]tool|\bfiles?\b|file_", re.IGNORECASE)
-_SPENT = re.compile(r"credit balance|billing|quota", re.IGNORECASE)
 
 
 class Fault(Exception):
@@ -71,7 +66,7 @@ def fault_of(error: Exception, *, key: str) -> Fault:
             return error
         case sdk.APIStatusError():
             said = error.api_message if isinstance(error.api_message, str) else error.message
-            return Fault("status", plain(said, key), status=error.status_code, wait=_wait(error.response.headers))
+            return Fault("status", plain(said, key), status=error.status_code, wait=wait_of(error.response.headers))
         case sdk.APITimeoutError() | httpx2.TimeoutException():
             return Fault("connection", "no answer in time")
         case sdk.APIConnectionError() | httpx2.HTTPError() | httpx2.StreamError():
@@ -98,21 +93,7 @@ def error_of(fault: Fault, *, model: str, address: str, native: bool) -> Provide
         return BadReply(provider=NAME, said=said)
     if native and fault.status in (400, 403, 404, 413, 422) and _ABOUT_NATIVE.search(said):
         return NativeUnavailable(provider=NAME, said=said)
-    match fault.status:
-        case 401 | 403:
-            return KeyRefused(provider=NAME, said=said, variables=KEY_VARIABLES)
-        case 404:
-            return ModelNotFound(provider=NAME, model=model, said=said)
-        case 402 | 429:
-            return RateLimited(provider=NAME, said=said, wait=fault.wait)
-        case 400 if _SPENT.search(said):
-            return RateLimited(provider=NAME, said=said)
-        case 408 | 409:
-            return Overloaded(provider=NAME, status=fault.status, said=said)
-        case status if status >= 500:
-            return Overloaded(provider=NAME, status=status, said=said)
-        case _:
-            return BadReply(provider=NAME, said=said)
+    return by_status(fault.status, provider=NAME, model=model, said=said, variables=KEY_VARIABLES, wait=fault.wait)
 
 
 def upload_error(fault: Fault, *, name: str, model: str, address: str) -> ProviderError:
@@ -120,19 +101,3 @@ def upload_error(fault: Fault, *, name: str, model: str, address: str) -> Provid
     if fault.kind == "status" and fault.status not in (401, 402, 408, 409, 429) and fault.status < 500:
         return NativeUnavailable(provider=NAME, said=f"the file {name!r} was refused: {fault.said}")
     return error_of(fault, model=model, address=address, native=False)
-
-
-def plain(said: str, key: str) -> str:
-    """One bounded line without the key: a server may quote it back."""
-    line = " ".join(said.split())
-    if key:
-        line = line.replace(key, "[key]")
-    return (line if len(line) <= SAID_CHARS else line[:SAID_CHARS] + " …").rstrip(".") or "no reason given"
-
-
-def _wait(headers: Mapping[str, str]) -> float | None:
-    try:
-        wait = float(headers.get("retry-after", ""))
-    except ValueError:  # a date, or absent
-        return None
-    return wait if 0 < wait < 86_400 else None

@@ -12,19 +12,14 @@ from typing import Any, Literal, cast
 
 from sandloop.errors import (
     BadReply,
-    KeyRefused,
-    ModelNotFound,
-    Overloaded,
     ProviderError,
-    RateLimited,
     Refused,
     Unreachable,
 )
+from sandloop_providers.http_errors import by_status, plain, wait_of
 
-SAID_CHARS = 300
 SEARCHED_CHARS = 4_000
 """Of a server's answer, searched for what it refuses."""
-_SPENT = re.compile(r"credit balance|insufficient[ _](?:balance|quota|funds)|billing|quota", re.IGNORECASE)
 _MODERATED = re.compile(r"moderation|flagged|content[ _](?:filter|policy)|safety", re.IGNORECASE)
 
 
@@ -55,7 +50,7 @@ def fault_of(error: Exception) -> Fault:
         case Fault():
             return error
         case sdk.APIStatusError():
-            return fault_from_body(error.body, status=error.status_code, wait=_wait(error.response.headers))
+            return fault_from_body(error.body, status=error.status_code, wait=wait_of(error.response.headers))
         case sdk.APITimeoutError() | httpx2.TimeoutException():
             return Fault("connection", "no answer in time")
         case sdk.APIConnectionError() | httpx2.HTTPError() | httpx2.StreamError() | httpx2.InvalidURL():
@@ -100,40 +95,12 @@ def error_of(fault: Fault, *, title: str, model: str, address: str, key: str, va
     match fault.status:
         case 403 if _MODERATED.search(said):
             return Refused(provider=title, said=said)
-        case 401 | 403:
-            return KeyRefused(provider=title, said=said, variables=variables)
         case 404 | 405 if "model" not in said.lower():
             where = f"it answered {fault.status} ({said}); the address of such a server usually ends in /v1"
             return Unreachable(provider=title, address=address, said=where)
-        case 404:
-            return ModelNotFound(provider=title, model=model, said=said)
-        case 402 | 429:
-            return RateLimited(provider=title, said=said, wait=fault.wait)
-        case 400 if _SPENT.search(said):
-            return RateLimited(provider=title, said=said)
-        case 408 | 409:
-            return Overloaded(provider=title, status=fault.status, said=said)
-        case status if status >= 500:
-            return Overloaded(provider=title, status=status, said=said)
-        case _:
-            return BadReply(provider=title, said=said)
-
-
-def plain(said: str, key: str) -> str:
-    """One bounded line without the key: a server may quote it back."""
-    line = " ".join(said.split())
-    if key:
-        line = line.replace(key, "[key]")
-    return (line if len(line) <= SAID_CHARS else line[:SAID_CHARS] + " …").rstrip(".") or "no reason given"
+        case status:
+            return by_status(status, provider=title, model=model, said=said, variables=variables, wait=fault.wait)
 
 
 def _mapping(value: object) -> Mapping[str, Any]:
     return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else {}
-
-
-def _wait(headers: Mapping[str, str]) -> float | None:
-    try:
-        wait = float(headers.get("retry-after", ""))
-    except ValueError:  # a date, or absent
-        return None
-    return wait if 0 < wait < 86_400 else None

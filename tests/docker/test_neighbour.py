@@ -54,7 +54,7 @@ def neighbour(image_named: None, docker_services: Any, engine: Engine) -> tuple[
 
     def answers() -> bool:
         try:
-            return urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=1).status == 200
+            return bool(urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=1).status == 200)
         except OSError:
             return False
 
