@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from rich.console import Console
 from rich.markup import escape
-from rich.syntax import Syntax
 
 from sandloop.events import (
     Answered,
@@ -121,10 +120,16 @@ class Display:
                 self._prose.append(line)
 
     def _write_code(self, text: str) -> None:
+        """Behind a rule, as it comes, so that it can be told from what it prints."""
         self._flush_prose()
         self._streamed += text
-        self._console.print(escape(printable(text)), end="", style="dim", highlight=False, soft_wrap=True)
-        self._partial_output = not text.endswith("\n")
+        for line in printable(text).splitlines(keepends=True):
+            if not self._partial_output:
+                self._console.print("[dim]│[/] ", end="", highlight=False)
+            self._console.print(escape(line.rstrip("\n")), end="", style="cyan", highlight=False, soft_wrap=True)
+            self._partial_output = True
+            if line.endswith("\n"):
+                self._break()
 
     def _end_line(self) -> None:
         if self._line:
@@ -143,8 +148,7 @@ class Display:
         self._flush_prose()
         self._break()
         if event.source.strip() not in self._streamed:
-            language = event.language if event.language != "text" else "text"
-            self._console.print(Syntax(printable(event.source.rstrip()), language, theme="ansi_dark", background_color="default"))
+            self._write_code(event.source.rstrip() + "\n")
         self._streamed = ""
         self._lines_shown = 0
 

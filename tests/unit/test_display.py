@@ -61,7 +61,7 @@ def test_a_local_run_is_shown_once_and_its_answer_is_left_to_stdout() -> None:
         "? What?  [a.csv (2.0 kB)]\n"
         "→ local · ollama · qwen: ollama runs no code itself\n"
         "I will compute.\n"
-        "print(6 * 7)\n"
+        "│ print(6 * 7)\n"
         "42\n"
         "✓ ran in 0.25 s\n"
         "+ chart.png (1.5 kB, image/png)\n"
@@ -70,11 +70,11 @@ def test_a_local_run_is_shown_once_and_its_answer_is_left_to_stdout() -> None:
 
 def test_code_of_a_tool_call_is_shown_as_it_is_written_and_not_again() -> None:
     text = shown([CodeDelta(text="print("), CodeDelta(text="6 * 7)"), ReplyEnded(stop="end"), cell()])
-    assert text == "print(6 * 7)\n"
+    assert text == "│ print(6 * 7)\n"
 
 
 def test_code_that_was_not_streamed_is_shown_whole() -> None:
-    assert "print(6 * 7)" in shown([ReplyEnded(stop="end"), cell()])
+    assert shown([ReplyEnded(stop="end"), cell("a = 1\nprint(6 * 7)")]) == "│ a = 1\n│ print(6 * 7)\n"
 
 
 def test_failures_say_what_stopped_the_code() -> None:
