@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import hashlib
 import os
+import shutil
 import stat
 import tempfile
 import weakref
@@ -18,6 +19,7 @@ from sandloop.events import InputFile
 from sandloop.mime import mime_of
 from sandloop.names import clean_component, without_collision
 from sandloop.ports import LocalFile
+from sandloop.scratch import scratch_folder
 from sandloop.sizes import human_size
 
 FileLike: TypeAlias = str | os.PathLike[str] | tuple[str, bytes] | IO[bytes]
@@ -41,7 +43,7 @@ class Inputs:
         self.files: list[LocalFile] = []
         self._room = input_bytes
         self._limit = input_bytes
-        self._spool: tempfile.TemporaryDirectory[str] | None = None
+        self._spool: Path | None = None
 
     def add(self, given: Sequence[FileLike]) -> Resolved:
         """Take more files. Raises `BadFile` for one that can't be taken; then none of them is.
@@ -87,9 +89,9 @@ class Inputs:
 
     def _spooled(self, name: str, pieces: Iterable[bytes]) -> Path:
         if self._spool is None:
-            self._spool = tempfile.TemporaryDirectory(prefix="sandloop-in-")
-            weakref.finalize(self, self._spool.cleanup)
-        handle, path = tempfile.mkstemp(dir=self._spool.name)
+            self._spool = scratch_folder()
+            weakref.finalize(self, shutil.rmtree, self._spool, ignore_errors=True)
+        handle, path = tempfile.mkstemp(dir=self._spool)
         size = 0
         with os.fdopen(handle, "wb") as file:
             for piece in pieces:

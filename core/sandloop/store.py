@@ -15,6 +15,7 @@ from sandloop.errors import BadFile
 from sandloop.events import FileMade
 from sandloop.mime import mime_of
 from sandloop.names import clean_path
+from sandloop.scratch import scratch_folder
 from sandloop.sizes import human_size
 
 
@@ -25,7 +26,7 @@ class FileStore:
     """
 
     def __init__(self, *, file_bytes: int) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="sandloop-"))
+        self.folder = scratch_folder()
         self.file_bytes = file_bytes
         self._gone = weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
 
