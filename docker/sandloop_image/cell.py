@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import linecache
 import os
 import sys
@@ -98,15 +99,17 @@ class Cells:
                 raise interrupt.with_traceback(cancelled.__traceback__) from None
 
     def _explain(self, error: BaseException) -> tuple[str, str, str]:
-        try:
-            value = str(error)
-        except BaseException:  # a hostile __str__
-            value = "(its text can't be shown)"
+        name, value = "Exception", "(its text can't be shown)"
+        # What comes from a hostile __str__ or metaclass may be a str with methods of its own; str.__str__ makes a plain one.
+        with contextlib.suppress(BaseException):
+            name = str.__str__(type(error).__name__)
+        with contextlib.suppress(BaseException):
+            value = str.__str__(str(error))
         try:
             text = "".join(self._trimmed(error).format())
         except BaseException:  # a hostile __str__ or __cause__
-            text = f"{type(error).__name__}: {value}"
-        return str(type(error).__name__)[:200], value[:MAX_VALUE], _middle_cut(text)
+            text = f"{name}: {value}"
+        return name[:200], value[:MAX_VALUE], _middle_cut(text)
 
     def _trimmed(self, error: BaseException) -> traceback.TracebackException:
         """The traceback with the user's own frames: of the cells, and of modules in the working folder."""
@@ -131,7 +134,8 @@ def _left(error: SystemExit) -> Claim:
     """`sys.exit(...)` as a program would end with it; the variables stay."""
     if error.code is None or isinstance(error.code, int):
         return Claim((error.code or 0) & 0xFF)
-    print(error.code, file=sys.stderr)
+    with contextlib.suppress(Exception):  # a hostile __str__, or a closed stream
+        print(error.code, file=sys.stderr)
     return Claim(1)
 
 

@@ -54,13 +54,13 @@ class Listing:
     def _visit(self, folder: int, entry: os.DirEntry[str], name: str, depth: int) -> None:
         try:
             found = entry.stat(follow_symlinks=False)
+            target = os.readlink(entry.name, dir_fd=folder) if stat.S_ISLNK(found.st_mode) else ""
         except OSError as error:
             return self._skip(name, f"can't be read ({error.strerror})")
         if stat.S_ISDIR(found.st_mode):
             return self._enter(folder, entry.name, name, depth)
         if stat.S_ISLNK(found.st_mode):
             # The links that stand for the inputs are ours and of no interest.
-            target = os.readlink(entry.name, dir_fd=folder)
             return None if target == f"{INPUT}/{name}" else self._skip(name, "is a link")
         if not stat.S_ISREG(found.st_mode):
             return self._skip(name, "is not a regular file")
@@ -147,7 +147,12 @@ class Incoming:
             self.size += written
 
     def finish(self) -> None:
-        os.symlink(f"{INPUT}/{self._name}", f"{WORK}/{self._name}")
+        """Show it in the working folder. Raises `Refused`."""
+        try:
+            os.symlink(f"{INPUT}/{self._name}", f"{WORK}/{self._name}")
+        except OSError as error:
+            os.unlink(f"{INPUT}/{self._name}")
+            raise Refused(f"can't be shown in the working folder ({error.strerror})") from error
 
     def close(self) -> None:
         os.close(self._file)

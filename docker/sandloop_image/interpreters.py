@@ -1,14 +1,18 @@
 """The zygote and the kernel: started, replaced, and never believed about their own life or death."""
 
+# pathlib is half of the supervisor's start.
+# ruff: noqa: PTH101
+
 from __future__ import annotations
 
+import contextlib
 import os
-import select
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from . import frames, processes
+from .folder import WORK
 from .hostlink import HostLink
 
 OURS = "/opt"
@@ -20,6 +24,10 @@ FORK_SECONDS = 10.0
 MAX_DEAD, BURY_SECONDS = 8, 1.0
 BURY = 0
 """Number of the cell that asks the kernel to take note of its dead children."""
+_MAX_EXITS = 4096
+"""Exit codes kept, orphans' included."""
+MOST_READS = 20
+"""As many take all that a pipe can hold, 64 KiB and 1 MiB at most; whoever goes on writing meanwhile must not keep us."""
 HEAVY = ("pandas", "numpy", "matplotlib", "seaborn", "sklearn", "scipy", "statsmodels", "pyarrow", "duckdb", "pd.", "np.", "plt.")
 """A first cell that has none of these words need not wait until the zygote has imported them."""
 
@@ -40,6 +48,8 @@ class Pipes:
         self.claims_r, self.claims_w = os.pipe()
         for ours in (self.out_r, self.err_r, self.cells_w, self.claims_r):
             os.set_blocking(ours, False)
+        # The end that the kernels read from blocks, and they share its flags with us: for ourselves we open it once more.
+        self._cells_left = os.open(f"/proc/self/fd/{self.cells_r}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
 
     def kernels(self) -> dict[int, int]:
         """What a kernel is started with: see `kernel.py`."""
@@ -47,14 +57,16 @@ class Pipes:
 
     def empty(self) -> None:
         """Throw away what a dead kernel left unread."""
-        for reader in (self.out_r, self.err_r, self.claims_r):
-            while read_some(reader):
-                pass
-        # The end the kernels read from blocks.
-        poll = select.poll()
-        poll.register(self.cells_r, select.POLLIN)
-        while poll.poll(0):
-            os.read(self.cells_r, 1 << 16)
+        for theirs in self.kernels().values():
+            os.set_blocking(theirs, True)  # the dead one may have changed it for all after it
+        self.drop_output()
+        read_all(self.claims_r)
+        read_all(self._cells_left)
+
+    def drop_output(self) -> None:
+        """Throw away what was printed after the step's end, so that it is not taken for the next step's."""
+        read_all(self.out_r)
+        read_all(self.err_r)
 
 
 class Interpreters:
@@ -87,6 +99,8 @@ class Interpreters:
             self.kernel = None
         if self.zygote in self.exits:
             self._start_zygote()
+        while len(self.exits) > _MAX_EXITS:
+            del self.exits[next(iter(self.exits))]
         self._text += read_some(self._replies)
         while b"\n" in self._text:
             line, _, self._text = self._text.partition(b"\n")
@@ -96,17 +110,17 @@ class Interpreters:
         """Have the zygote fork a kernel as soon as it can, if there is none."""
         if self._ready and self.kernel is None and not self._ordered:
             self.pipes.empty()
-            os.write(self._orders, b"k")
-            self._ordered = True
+            with contextlib.suppress(BrokenPipeError):  # it was killed just now: the next look starts another
+                os.write(self._orders, b"k")
+                self._ordered = True
 
     def ensure_kernel(self, source: str) -> int:
         """The pid of the kernel: the one there is, or the quickest to have that will do for this source."""
         self.look()
-        while read_some(self.pipes.claims_r):
-            pass
+        read_all(self.pipes.claims_r)
         end = time.monotonic() + LOADING_SECONDS
         while self.kernel is None and time.monotonic() < end:
-            if not self._ready and not any(word in source for word in HEAVY):
+            if self.zygote is None or (not self._ready and not any(word in source for word in HEAVY)):
                 break
             self.order_kernel()
             if self._ordered:
@@ -115,8 +129,22 @@ class Interpreters:
             self.look()
         if self.kernel is None:
             self.pipes.empty()
-            self.kernel = processes.spawn(program("kernel"), self._env, "/", self.pipes.kernels())
+            self.kernel = self._spawn(program("kernel"), "/", self.pipes.kernels())
         return self.kernel
+
+    def start(self, argv: Sequence[str], descriptors: Mapping[int, int]) -> int:
+        """Start a program of the code's in its folder. If the kernel's threads and dead children leave no room, the kernel goes."""
+        try:
+            return self._spawn(argv, WORK, descriptors)
+        except BlockingIOError:
+            self.kernel = None
+            self.settle()
+            return self._spawn(argv, WORK, descriptors)
+
+    def _spawn(self, argv: Sequence[str], folder: str, descriptors: Mapping[int, int], score: int = 1000) -> int:
+        pid = processes.spawn(argv, self._env, folder, descriptors, score)
+        self.exits.pop(pid, None)  # of one that had this number before
+        return pid
 
     def settle(self) -> None:
         """After a step: freeze everybody, kill who does not belong to the next step, let the zygote go on."""
@@ -124,19 +152,29 @@ class Interpreters:
         if self._killed > MAX_DEAD and self.kernel is not None:
             self._have_dead_buried(self.kernel)
             self._freeze_and_kill()
-        if self.zygote is not None:
+        os.chmod(WORK, 0o700)  # the code may have closed it, to us and to the next kernel
+        if self.zygote is None:
+            self._start_zygote()
+        else:
             processes.tell(self.zygote, signal.SIGCONT)
         self.look()
 
     def _freeze_and_kill(self) -> None:
-        self._killed += processes.kill_all_but(self.keep(), processes.freeze())
+        killed, still = processes.kill_all_but(self.keep(), processes.freeze(), self.kernel or 0)
+        if not still:
+            self.kernel = None  # such a one would write while files are fetched
+            killed += processes.kill_all_but(self.keep(), processes.freeze(), 0)[0]
+        self._killed += killed
         self.look()
 
     def _have_dead_buried(self, kernel: int) -> None:
         """The dead children of the kernel count as processes until it takes note of them; nobody else can."""
         processes.tell(kernel, signal.SIGCONT)
-        os.write(self.pipes.cells_w, cell_frame(BURY, ""))
         end = time.monotonic() + BURY_SECONDS
+        try:
+            os.write(self.pipes.cells_w, cell_frame(BURY, ""))
+        except BlockingIOError:
+            end = 0.0  # it filled the pipe itself
         while not read_some(self.pipes.claims_r):
             self._host.wait(0.02, self.pipes.claims_r)
             if time.monotonic() > end:
@@ -150,7 +188,7 @@ class Interpreters:
             self.order_kernel()
         elif line.isdigit() and self._ordered:
             self._ordered = False
-            if int(line) not in self.exits:
+            if int(line) not in self.exits and self.kernel is None:
                 self.kernel = int(line)
 
     def _start_zygote(self) -> None:
@@ -163,7 +201,10 @@ class Interpreters:
         self._ready, self._ordered, self._text = False, False, b""
         null = os.open("/dev/null", os.O_WRONLY | os.O_CLOEXEC)
         mine = {1: null, 2: null, **self.pipes.kernels(), 14: orders_r, 15: replies_w}
-        self.zygote = processes.spawn(program("zygote"), self._env, "/", mine, score=500)
+        try:
+            self.zygote = self._spawn(program("zygote"), "/", mine, score=500)
+        except BlockingIOError:
+            self.zygote = None  # the step has taken every process there may be: tried again at its end
         for theirs in (null, orders_r, replies_w):
             os.close(theirs)
 
@@ -174,6 +215,16 @@ def read_some(descriptor: int) -> bytes:
         return os.read(descriptor, 1 << 16)
     except BlockingIOError:
         return b""
+
+
+def read_all(descriptor: int) -> bytes:
+    """What stands in a non-blocking pipe."""
+    data = b""
+    for _ in range(MOST_READS):
+        if not (piece := read_some(descriptor)):
+            break
+        data += piece
+    return data
 
 
 def cell_frame(number: int, source: str) -> bytes:

@@ -89,10 +89,11 @@ class Kernel:
 
     def _streams(self) -> None:
         """Standard streams as they were at the start, whatever the last cell did to them."""
-        os.dup2(self._out, 1)
-        os.dup2(self._err, 2)
+        for own, number in ((self._out, 1), (self._err, 2)):
+            os.dup2(own, number)
+            os.set_blocking(number, True)
         for name, number in (("stdout", 1), ("stderr", 2)):
-            stream = getattr(sys, f"__{name}__")
+            stream = getattr(sys, f"__{name}__", None)
             if stream is None or stream.closed or not getattr(stream, "of_sandloop", False):
                 stream = _stream(number)
                 setattr(sys, f"__{name}__", stream)
@@ -133,11 +134,10 @@ def _stream(number: int) -> _Stream:
 
 
 def _flush() -> None:
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except (OSError, ValueError, AttributeError):
-            continue  # the cell closed or replaced it; its text is lost, as in any program
+    for name in ("stdout", "stderr"):
+        # The cell may have closed it, or put anything at all in its place; its text is lost, as in any program.
+        with contextlib.suppress(Exception):
+            getattr(sys, name).flush()
 
 
 def _no_input(prompt: object = "", /) -> str:

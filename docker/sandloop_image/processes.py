@@ -18,6 +18,7 @@ from collections.abc import Mapping, Sequence
 
 PR_SET_DUMPABLE = 4
 _DUMPABLE = {False: 0, True: 1}
+STOPPED = frozenset("Tt")
 _GONE_SECONDS = 2.0
 """How long killed processes may take to go; the kernel frees their memory first."""
 
@@ -107,9 +108,11 @@ def others() -> dict[int, str]:
                 text = file.read(4096)
         except (FileNotFoundError, ProcessLookupError):
             continue
-        # The name may hold spaces and brackets: the state stands after the last bracket.
-        state = chr(text[text.rindex(b")") + 2])
-        if state not in "ZX":
+        # The name may hold spaces and brackets: the state stands after the last bracket, the number of threads 17 fields on.
+        fields = text[text.rindex(b")") + 2 :].split()
+        state, threads = chr(fields[0][0]), int(fields[17])
+        # A process whose first thread has ended looks dead while the others go on.
+        if state not in "ZX" or threads > 1:
             found[int(name)] = state
     return found
 
@@ -119,24 +122,26 @@ def freeze() -> dict[int, str]:
     everybody(signal.SIGSTOP)
     end = time.monotonic() + 0.1
     there = others()
-    while not set(there.values()) <= {"T", "t"} and time.monotonic() < end:
+    while not set(there.values()) <= STOPPED and time.monotonic() < end:
         os.sched_yield()
         there = others()
     return there
 
 
-def kill_all_but(keep: set[int], there: Mapping[int, str]) -> int:
-    """Kill everybody else, frozen as they are, and see them go; returns how many they were."""
+def kill_all_but(keep: set[int], there: Mapping[int, str], held: int) -> tuple[int, bool]:
+    """Kill everybody else, frozen as they are, and see them go; returns how many they were, and whether `held` stands still."""
     many = len(set(there) - keep)
     end = time.monotonic() + _GONE_SECONDS
-    while rest := set(there) - keep:
+    while (rest := set(there) - keep) or there.get(held, "T") not in STOPPED:
+        # One of the killed may have let it go on with its last breath.
+        everybody(signal.SIGSTOP)
         for pid in rest:
             tell(pid, signal.SIGKILL)
         time.sleep(0.0005)
         there = others()
         if time.monotonic() > end:
             break
-    return many
+    return many, there.get(held, "T") in STOPPED
 
 
 def reap() -> dict[int, int]:

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import os
 
-from .interpreters import read_some
+from .interpreters import read_all
 
 BASH = "/bin/bash"
+STATE = 97
+"""Where a script's state goes: out of the way of scripts, which use the first ten and 200, as in `exec 9>lock; flock 9`."""
 MAX_SCRIPT = 120_000
 """Linux takes 128 KiB in one argument."""
 MAX_STATE = 100_000
 TOO_LONG = f"echo 'The script is longer than {MAX_SCRIPT} bytes and was not run: write it to a file first.' >&2; exit 2"
 
 # One line, so that the line numbers in bash's messages are those of the script.
-_FRAME = 'eval "$2" 2>/dev/null; trap \'{ printf "cd -- %q\\n" "$PWD"; export -p; } >&9 2>/dev/null\' EXIT; eval "$1"'
+_SAVE = f'{{ printf "cd -- %q\\n" "$PWD"; export -p; }} >&{STATE} 2>/dev/null'
+_FRAME = f'eval "$2" 2>/dev/null; trap \'{_SAVE}\' EXIT; eval "$1"'
 
 
 class Shell:
@@ -28,7 +31,7 @@ class Shell:
         self._new = bytearray()
 
     def command(self, script: str) -> list[str]:
-        """The command line for a script. It expects a descriptor 9 to write the state to."""
+        """The command line for a script. It expects a descriptor `STATE` to write the state to."""
         if len(script.encode()) > MAX_SCRIPT or "\0" in script:
             script = TOO_LONG
         self._new.clear()
@@ -36,8 +39,7 @@ class Shell:
 
     def read_state(self, descriptor: int) -> None:
         """Take what the script says about its state so far; too much of it is no state."""
-        while data := read_some(descriptor):
-            self._new += data[: max(0, MAX_STATE + 1 - len(self._new))]
+        self._new += read_all(descriptor)[: max(0, MAX_STATE + 1 - len(self._new))]
 
     def finish(self) -> None:
         """The script is over: what it wrote is the state of the next, if it is one."""

@@ -15,7 +15,7 @@ from . import facts, frames, processes
 from .capture import Capture
 from .folder import WORK
 from .hostlink import HostLink
-from .interpreters import read_some
+from .interpreters import MOST_READS, read_some
 
 GRACE_SECONDS = 1.0
 """Between the interrupt and the kill."""
@@ -23,8 +23,6 @@ _TICK = 0.05
 _PIECE_SECONDS = 0.005
 _PIECE_BYTES = 1 << 15
 """Live output goes out in pieces: one frame a write would drown the host in tiny ones."""
-_LAST_READS = 20
-"""A pipe holds 64 KiB, and 1 MiB at most."""
 MAX_CLAIM = 1 << 18
 _CLAIM_CHARS = {"name": 200, "value": 4_000, "trace": 20_000}
 
@@ -62,7 +60,7 @@ class Stream:
 
     def finish(self) -> None:
         """What is left in the pipe after the step, which is bounded even if somebody goes on writing."""
-        for _ in range(_LAST_READS):
+        for _ in range(MOST_READS):
             if not self.read():
                 break
         if self._held:

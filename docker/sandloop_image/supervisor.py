@@ -18,7 +18,7 @@ from .facts import Counters, facts
 from .folder import INPUT, WORK, Incoming, Listing, Refused, open_regular
 from .hostlink import HostLink
 from .interpreters import OURS, PYTHON, Interpreters, cell_frame
-from .shell import Shell
+from .shell import STATE, Shell
 from .step import Claim, Step
 
 PREVIEW = f"import sys; sys.path.append({OURS!r}); from sandloop.preview import main; main()"
@@ -86,6 +86,7 @@ class Supervisor:
             step.answer("itself", 0, lost=lost_before, error={})
         inside.settle()
         if well:
+            inside.pipes.drop_output()
             return
         step.hear_out()
         lost = inside.kernel is None
@@ -101,7 +102,7 @@ class Supervisor:
         state_r, state_w = os.pipe()
         os.set_blocking(state_r, False)
         step, exit_code = self._run_program(
-            self.shell.command(source), command, {9: state_w}, lambda: self.shell.read_state(state_r), state_r
+            self.shell.command(source), command, {STATE: state_w}, lambda: self.shell.read_state(state_r), state_r
         )
         os.close(state_r)
         self.shell.finish()
@@ -123,7 +124,7 @@ class Supervisor:
         (out_r, out_w), (err_r, err_w) = os.pipe(), os.pipe()
         for reader in (out_r, err_r):
             os.set_blocking(reader, False)
-        pid = processes.spawn(argv, self.env, WORK, {1: out_w, 2: err_w, **more})
+        pid = inside.start(argv, {1: out_w, 2: err_w, **more})
         for theirs in (out_w, err_w, *more.values()):
             os.close(theirs)
         step = Step(self.host, command, out_r, err_r, send)
@@ -155,8 +156,11 @@ class Supervisor:
                 except Refused as error:
                     refused = str(error)
         if incoming is not None:
-            if not refused:
-                incoming.finish()
+            try:
+                if not refused:
+                    incoming.finish()
+            except Refused as error:
+                refused = str(error)
             incoming.close()
         self.host.answer(op="put", n=command["n"], refused=refused, size=incoming.size if incoming else 0)
 

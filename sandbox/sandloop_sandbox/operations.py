@@ -75,8 +75,12 @@ def _code_ran(code_id: str, fields: dict[str, str], out: Heard, err: Heard) -> C
 
 def put(line: Line, number: int, name: str, path: Path) -> None:
     """Copy a file in, piece by piece."""
-    line.command(op="put", n=number, name=name)
-    with path.open("rb", buffering=0) as file:
+    try:
+        file = path.open("rb", buffering=0)
+    except OSError as error:
+        raise BadFile(name=name, why=f"can't be read any more ({error.strerror})", do="Check that it is still there") from error
+    with file:
+        line.command(op="put", n=number, name=name)
         while piece := file.read(PIECE):
             line.send(frames.DATA, piece)
     line.send(frames.DATA)

@@ -59,7 +59,11 @@ class DockerSession:
             over = False
             try:
                 while not over:
-                    batch, over = await self._in_thread(lambda: _batch(pieces))
+                    try:
+                        batch, over = await self._in_thread(lambda: _batch(pieces))
+                    except BaseException:
+                        over = True  # refused, or the container was ended: there is no rest
+                        raise
                     if batch:
                         yield batch
             finally:

