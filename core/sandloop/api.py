@@ -137,7 +137,7 @@ class Session:
         self._session = AsyncSession(model, route=route, limits=limits, settings=settings)
         self._stack = ExitStack()
         self._portal = self._stack.enter_context(start_blocking_portal())
-        self._stack.callback(self._portal.call, self._session.close)
+        self._stack.callback(self._end)
 
     def __enter__(self) -> Self:
         return self
@@ -148,6 +148,11 @@ class Session:
     def close(self) -> None:
         """End the sandbox, delete what was uploaded and what the provider made for us. Idempotent; results stay readable."""
         self._stack.close()
+
+    def _end(self) -> None:
+        """Also what a KeyboardInterrupt at a bad moment left running, which would keep the thread alive for ever."""
+        self._portal.call(self._session.close)
+        self._portal.call(self._portal.stop, True)
 
     @property
     def history(self) -> tuple[Event, ...]:
@@ -169,4 +174,5 @@ class Session:
 
     def stream(self, question: str, files: Sequence[FileLike] = ()) -> Iterator[Event]:
         """The events of one question, as they happen. Leaving the iteration early stops the run; the session can go on."""
+        self._session.check_open()
         return iterate(lambda: self._session.stream(question, files), self._portal)

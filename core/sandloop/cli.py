@@ -59,8 +59,8 @@ def root(
 
 @app.command()
 def analyze(
-    question: Annotated[str, typer.Argument(help="What to find out, in words.")],
-    files: Annotated[list[str] | None, typer.Argument(metavar="[FILE]...", help="Files to look at; never changed.")] = None,
+    question: Annotated[str, typer.Argument(metavar="QUESTION", help="What to find out, in words.")],
+    files: Annotated[list[str] | None, typer.Argument(metavar="FILE", help="Files to look at; never changed.")] = None,
     model: Annotated[
         str | None, typer.Option("-m", "--model", help="A profile, 'provider:model', a provider, 'local', or 'replay:PATH'.")
     ] = None,
@@ -70,7 +70,7 @@ def analyze(
     base_url: Annotated[str | None, typer.Option("--base-url", help="The server's address, for 'compatible' and others.")] = None,
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", metavar="DIR", help="Where made files are saved. [default: sandloop-output/ID]"),
+        typer.Option("-o", "--output", metavar="DIR", help="Where made files are saved; without it, in sandloop-output/ID."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the whole result as JSON instead of the answer.")] = False,
 ) -> None:
@@ -81,11 +81,11 @@ def analyze(
     if output is not None and output.exists() and not output.is_dir():
         _fail(UsageError(f"{output} is not a folder, so files can't be saved there. Name a folder with -o."))
     settings = Settings(model=model, route=route.value if route else None, base_url=base_url)
-    with _ending_well():
-        _analyze(question, files or [], settings, output, as_json)
+    with _ending_well() as signals:
+        _analyze(question, files or [], settings, output, as_json, signals)
 
 
-def _analyze(question: str, files: list[str], settings: object, output: Path | None, as_json: bool) -> None:
+def _analyze(question: str, files: list[str], settings: object, output: Path | None, as_json: bool, signals: _Signals) -> None:
     from sandloop.api import Session
     from sandloop.display import Display
     from sandloop.errors import SandloopError
@@ -96,13 +96,16 @@ def _analyze(question: str, files: list[str], settings: object, output: Path | N
     display = Display(console)
     session: Session | None = None
     try:
-        with Session(settings=settings) as session:
+        with signals.held():
+            session = Session(settings=settings)
+        with session:
             for event in session.stream(question, files):
                 display.show(event)
     except SandloopError as error:
         _finish(error.result, output, as_json, console)
         raise
     except (KeyboardInterrupt, SystemExit):
+        display.end()
         if session is not None:
             _finish(session.result, output, as_json, console)
         raise
@@ -111,27 +114,66 @@ def _analyze(question: str, files: list[str], settings: object, output: Path | N
 
 def _finish(result: Result | None, output: Path | None, as_json: bool, console: Console) -> None:
     """Save what was made and print what there is, also after a failure: nothing a run has paid for is lost."""
+    from sandloop.printable import printable
+
+    if result is None:
+        return
+    _save(result, output or Path("sandloop-output") / result.id, console)
+    if as_json:
+        _print(result.to_json())
+    elif result.answered:
+        if console.is_terminal:
+            console.print()
+        _print(printable(result.text))
+    usage = result.usage
+    if usage.input_tokens or usage.output_tokens:
+        cost = f", about ${result.cost:.4f}" if result.cost is not None else ""
+        console.print(f"[dim]{usage.input_tokens} tokens in, {usage.output_tokens} out{cost}[/]", highlight=False)
+
+
+def _save(result: Result, folder: Path, console: Console) -> None:
+    """Into `folder`; where that can't be written, into a new one among the temporary files, and it says so."""
+    import tempfile
+
     from rich.markup import escape
 
     from sandloop.errors import UsageError
     from sandloop.printable import printable
 
-    if result is None:
-        return
-    folder = output or Path("sandloop-output") / result.id
+    def say(sign: str, text: str) -> None:
+        console.print(f"{sign} {escape(printable(text))}", highlight=False, soft_wrap=True)
+
     for made in result.files:
         try:
-            console.print(f"[green]saved[/] {escape(printable(str(made.save(folder))))}", highlight=False, soft_wrap=True)
-        except UsageError as error:
-            console.print(f"[yellow]![/] {escape(printable(str(error)))}", highlight=False, soft_wrap=True)
-    if as_json:
-        print(result.to_json())
-    elif result.answered:
-        print(printable(result.text))
-    usage = result.usage
-    if usage.input_tokens or usage.output_tokens:
-        cost = f", about ${result.cost:.4f}" if result.cost is not None else ""
-        console.print(f"[dim]{usage.input_tokens} tokens in, {usage.output_tokens} out{cost}[/]", highlight=False)
+            try:
+                path = made.save(folder)
+            except UsageError as error:
+                say("[yellow]![/]", str(error))
+                folder = Path(tempfile.mkdtemp(prefix=f"sandloop-output-{result.id}-"))
+                path = made.save(folder)
+            say("[green]saved[/]", str(path))
+        except (UsageError, OSError) as error:
+            say("[yellow]![/]", str(error))
+
+
+def _print(text: str) -> None:
+    """To stdout, all of it now. Raises `UsageError` when it can't be written."""
+    from sandloop.errors import UsageError
+
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        _discard_stdout()
+        raise UsageError(
+            f"The output can't be written: {error.strerror}. Made files are saved; send the output elsewhere."
+        ) from error
+
+
+def _discard_stdout() -> None:
+    """What is left in its buffer, so that the interpreter does not fail on it at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @app.command()
@@ -141,7 +183,7 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print the findi
 
     with _ending_well():
         findings = diagnose()
-        print(report(findings, as_json=as_json), end="")
+        _print(report(findings, as_json=as_json).rstrip("\n"))
         raise typer.Exit(next((code for code, finding in findings if finding.state == "missing"), 0))
 
 
@@ -159,18 +201,52 @@ def _fail(error: Exception) -> NoReturn:
     raise typer.Exit(getattr(error, "exit_code", 1))
 
 
+class _Signals:
+    """The first signal stops the run, which then cleans up; a second one ends the process where it stands."""
+
+    def __init__(self) -> None:
+        self._first: int | None = None
+        self._held = False
+
+    def came(self, number: int, _: object) -> None:
+        """The handler."""
+        if self._first is not None and not self._held:
+            os._exit(self._code(number))
+        self._first = number
+        if not self._held:
+            self._stop(number)
+
+    @contextlib.contextmanager
+    def held(self) -> Generator[None]:
+        """A signal waits for the end of this block: in the middle of it a thread would be left that nobody ends."""
+        self._held = True
+        try:
+            yield
+        finally:
+            self._held = False
+        if self._first is not None:
+            self._stop(self._first)
+
+    def _stop(self, number: int) -> NoReturn:
+        if number == signal.SIGINT:
+            raise KeyboardInterrupt
+        raise SystemExit(self._code(number))
+
+    @staticmethod
+    def _code(number: int) -> int:
+        return 128 + number
+
+
 @contextlib.contextmanager
-def _ending_well() -> Generator[None]:
+def _ending_well() -> Generator[_Signals]:
     """Ends with the right code on Ctrl-C, SIGTERM, a closed pipe and errors, after everything was cleaned up."""
     from sandloop.errors import SandloopError
 
-    def terminated(number: int, _: object) -> NoReturn:
-        raise SystemExit(128 + number)
-
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, terminated)
+    signals = _Signals()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signals.came)
     try:
-        yield
+        yield signals
     except typer.Exit:
         raise
     except SandloopError as error:
@@ -179,7 +255,7 @@ def _ending_well() -> Generator[None]:
         print("sandloop: interrupted; what the run had so far is above.", file=sys.stderr)
         raise typer.Exit(INTERRUPTED) from None
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_stdout()
         raise typer.Exit(1) from None
     except Exception as error:
         if os.environ.get("SANDLOOP_DEBUG"):

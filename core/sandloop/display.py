@@ -15,6 +15,7 @@ from sandloop.events import (
     CodeRan,
     CodeWritten,
     Event,
+    Failed,
     FellBack,
     FileMade,
     FilesPreviewed,
@@ -73,6 +74,8 @@ class Display:
                 self._ran(event)
             case Answered():
                 self._prose = []
+            case Failed():
+                self.end()
             case FileMade():
                 self._say("+", f"{event.name} ({human_size(event.size)}, {event.mime})", "green")
             case Noted(about="progress", text=text):
@@ -81,6 +84,12 @@ class Display:
                 self._note(event)
             case _:
                 pass
+
+    def end(self) -> None:
+        """Show what was held back: the run is over, and it is no answer."""
+        self._end_line()
+        self._flush_prose()
+        self._break()
 
     def _progress(self, text: str) -> None:
         """On one line that is written again and again; where there is no terminal, every tenth."""
@@ -141,7 +150,7 @@ class Display:
         prose, self._prose = "\n".join(self._prose).strip(), []
         if prose:
             self._break()
-            self._console.print(escape(prose), style="dim", highlight=False, soft_wrap=True)
+            self._console.print(escape(prose), style="dim", highlight=False, soft_wrap=not self._console.is_terminal)
 
     def _code(self, event: CodeWritten) -> None:
         """The whole cell, unless it was shown while it was written."""
@@ -167,10 +176,12 @@ class Display:
 
     def _ran(self, event: CodeRan) -> None:
         self._break()
-        if event.error is not None:
-            self._say("✗", f"{event.error.name}: {event.error.value}", "red")
+        if event.stopped_by in ("interrupt", "provider"):
+            self._say("✗", "interrupted" if event.stopped_by == "interrupt" else "stopped by the provider", "red")
         elif event.stopped_by != "itself":
             self._say("✗", f"stopped by its limit of {event.stopped_by}", "red")
+        elif event.error is not None:
+            self._say("✗", f"{event.error.name}: {event.error.value}", "red")
         elif event.exit_code:
             self._say("✗", f"exit code {event.exit_code}", "red")
         else:

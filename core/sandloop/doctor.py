@@ -37,6 +37,8 @@ def report(findings: Sequence[tuple[int, Finding]], *, as_json: bool = False, wi
     from rich.text import Text
 
     table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
+    for _ in range(3):
+        table.add_column(overflow="fold")  # a command or an address is shown whole, however narrow the window
     for _, finding in findings:
         style = {"ready": "green", "missing": "bold red", "optional": "dim"}[finding.state]
         says = printable(finding.says) + (f"\n→ {printable(finding.do)}" if finding.do else "")
@@ -53,4 +55,4 @@ def _is_terminal() -> bool:
     import os
     import sys
 
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    return sys.stdout is not None and sys.stdout.isatty() and not os.environ.get("NO_COLOR")

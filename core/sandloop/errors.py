@@ -222,5 +222,6 @@ class LimitReached(SandloopError):
     def __init__(self, *, limit: str, value: float) -> None:
         self.limit, self.value = limit, value
         super().__init__(
-            f"The run reached its limit of {limit} = {value:g}. What it did so far is kept; raise Limits.{limit} to go on."
+            f"The run reached its limit of {limit} = {value:g}. What it did so far is kept; raise Limits.{limit} "
+            f"(SANDLOOP_{limit.upper()}) to go on."
         )

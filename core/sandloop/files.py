@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import hashlib
+import io
 import os
 import shutil
 import stat
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, BinaryIO, TypeAlias
 
-from sandloop.errors import BadFile
+from sandloop.errors import BadFile, UsageError
 from sandloop.events import InputFile
 from sandloop.mime import mime_of
 from sandloop.names import clean_component, without_collision
@@ -50,6 +51,8 @@ class Inputs:
 
         A file given twice with the same content counts once; another file of a taken name gets a number, and a note says so.
         """
+        if isinstance(given, str | bytes | os.PathLike):
+            raise UsageError(f"files is {given!r}, and must be a list. Write files=[{given!r}].")
         before, room = list(self.files), self._room
         try:
             return self._add(given)
@@ -78,11 +81,16 @@ class Inputs:
         return Resolved(files=tuple(new), notes=tuple(notes))
 
     def _paths(self, item: FileLike) -> Iterator[tuple[str, Path]]:
-        if isinstance(item, tuple):
+        if isinstance(item, tuple) and [type(part) for part in item] == [str, bytes]:
             name, content = item
             yield name, self._spooled(name, [content])
         elif isinstance(item, str | os.PathLike):
             yield from _found(os.fspath(item))
+        elif isinstance(item, tuple | bytes | io.TextIOBase) or not hasattr(item, "read"):
+            raise UsageError(
+                f"A file was given as {type(item).__name__}, which can't be read as one. "
+                "Give a path, (name, bytes), or a file opened with 'rb'."
+            )
         else:
             name = Path(str(getattr(item, "name", "file"))).name or "file"
             yield name, self._spooled(name, _pieces(item))

@@ -212,7 +212,7 @@ class Result:
             store = FileStore(file_bytes=max((len(c) for c in content.values()), default=0))
             for sha256, data in content.items():
                 store.add_bytes(data, sha256)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise UsageError(f"This is not a result that sandloop wrote: {error}. Give the output of Result.to_json().") from error
         return cls(events=events, store=store)
 

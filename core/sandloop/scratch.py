@@ -36,7 +36,7 @@ def sweep(place: Path) -> list[Path]:
 
 
 def _namespace() -> int:
-    """Which numbering of processes ours belongs to: another container may share the folder, and its processes look gone from here."""
+    """Which numbering of processes is ours: another container may share the folder, and its processes look gone from here."""
     try:
         return Path("/proc/self/ns/pid").stat().st_ino
     except OSError:

@@ -98,6 +98,11 @@ class AsyncSession:
         with anyio.CancelScope(shield=True):  # a cancelled run must not leave uploads or a container
             await asyncio.gather(self._workspace.close(), self._provider.close())
 
+    def check_open(self) -> None:
+        """Raises `UsageError` when the session is closed."""
+        if self._closed:
+            raise UsageError("This session is closed. Open another one.")
+
     async def ask(self, question: str, files: Sequence[FileLike] = ()) -> Result:
         """The result of one question. Arguments and errors as in `stream`."""
         async with aclosing(self.stream(question, files)) as events:
@@ -118,8 +123,9 @@ class AsyncSession:
             UsageError: A file can't be taken, or another question is still running.
             ProviderError, SandboxError, LimitReached: `.result` holds what was done; the last event is `Failed`.
         """
-        if self._busy or self._closed:
-            raise UsageError(f"This session is {'closed' if self._closed else 'busy with a question'}. Open another one.")
+        self.check_open()
+        if self._busy:
+            raise UsageError("This session is busy with a question. Open another one.")
         if not question.strip():
             raise UsageError("The question is empty. Ask something about the files.")
         self._busy, start = True, len(self.history)

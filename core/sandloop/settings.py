@@ -20,6 +20,10 @@ from sandloop.limits import Limits
 
 Route: TypeAlias = Literal["auto", "native", "local"]
 PREFIX = "SANDLOOP_"
+OTHER_VARIABLES = ("config", "base_image", "weights", "allow_remote_docker", "debug", "compatible_key")
+"""Read elsewhere; not settings."""
+MAX_LIMIT = 1e15
+"""A petabyte, or 30 million years: more than that, and infinity, is a slip, and not every clock can count it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +88,8 @@ def resolve(call: Settings = Settings(), *, environ: Mapping[str, str] | None = 
     for source, table in reversed([*_file_tables(cwd or Path.cwd(), environ), _env_table(environ)]):
         layers.append(_from_table(table, source))
         limits = _checked_limits(table.get("limits", {}), source) | limits
+    if call.route is not None:
+        route_named(call.route, "the call")  # a slip must not end as a route that uploads
     merged = layered(call, *layers, DEFAULTS)
     return replace(merged, limits=call.limits or replace(Limits(), **limits))
 
@@ -136,7 +142,22 @@ def _env_table(environ: Mapping[str, str]) -> tuple[str, dict[str, Any]]:
     for name in (*_PLAIN, *_LIMITS):
         if (value := environ.get(PREFIX + name.upper())) is not None:
             (table if name in _PLAIN else table["limits"])[name] = value
+    for variable in environ:
+        _refuse_slip(variable)
     return "the environment", table
+
+
+def _refuse_slip(variable: str) -> None:
+    """A variable one letter off a setting's: without this, a wrong `SANDLOOP_PREVIEW` would send what it was to hold back.
+
+    Only what is very near: other programs and profiles' key variables may begin with our prefix, too.
+    """
+    name = variable.removeprefix(PREFIX).lower()
+    known = (*_PLAIN, *_LIMITS)
+    if variable.startswith(PREFIX) and name not in (*known, *OTHER_VARIABLES):
+        meant = next(iter(difflib.get_close_matches(name, known, n=1, cutoff=0.8)), None)
+        if meant is not None:
+            raise BadSetting(name=variable, why="does not exist", where="the environment", nearest=PREFIX + meant.upper())
 
 
 def _from_table(table: Mapping[str, Any], source: str) -> Settings:
@@ -168,8 +189,8 @@ def _limit(name: str, value: object, source: str) -> int | float | None:
         number = float(str(value)) if "float" in str(_LIMITS[name]) else int(str(value))
     except ValueError:
         raise BadSetting(name=name, why=f"is {value!r}, but must be a number", where=source) from None
-    if not number > 0:
-        raise BadSetting(name=name, why=f"is {value!r}, but must be above 0", where=source)
+    if not 0 < number < MAX_LIMIT:
+        raise BadSetting(name=name, why=f"is {value!r}, but must be above 0 and under {MAX_LIMIT:.0e}", where=source)
     return number
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import stat
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -97,6 +98,8 @@ class Replay:
     def __init__(self, path: Path, events: Sequence[Event]) -> None:
         self.model = path.name
         self._replies = recorded_replies(events)
+        self._questions = [e.question for e in events if isinstance(e, RunStarted)]
+        self._asked = 0
         self._given = 0
         self._told: set[str] = set()
         self._cells: dict[str, CodeRan] = {}
@@ -108,7 +111,7 @@ class Replay:
 
     async def reply(self, history: Sequence[Event], turn: Turn) -> AsyncGenerator[Event]:
         """The next recorded reply, after a note on every run whose output differs from the recording."""
-        for note in self._differences(history):
+        for note in (*self._other_question(history), *self._differences(history)):
             yield note
         if self._given >= len(self._replies):
             raise BadReply(provider="The recording", said=f"it has no more than {len(self._replies)} replies")
@@ -127,6 +130,17 @@ class Replay:
             stop="length" if cut_off else "end", text=recorded.text, calls=tuple(calls), model=self.model, family=FAMILY
         )
 
+    def _other_question(self, history: Sequence[Event]) -> list[Noted]:
+        """Said once a question: nobody should take a recorded answer for one to what they asked."""
+        asked = [e.question for e in history if isinstance(e, RunStarted)]
+        if len(asked) == self._asked:
+            return []
+        self._asked = len(asked)
+        recorded = self._questions[len(asked) - 1 : len(asked)]
+        if not recorded or recorded[0].split() == asked[-1].split():
+            return []
+        return [Noted(about="replay", text=f"The recording answers another question: {recorded[0]}")]
+
     def _differences(self, history: Sequence[Event]) -> list[Noted]:
         sources = {e.code_id: e.source for e in history if isinstance(e, CodeWritten)}
         notes: list[Noted] = []
@@ -143,8 +157,11 @@ class Replay:
 
 def load(path: Path) -> list[Event]:
     """The events of a recording. Raises `BadFile` or `UsageError`."""
-    file = path / "events.jsonl" if path.is_dir() else path
+    file = path
     try:
+        file = path / "events.jsonl" if path.is_dir() else path
+        if not stat.S_ISREG(file.stat().st_mode):
+            raise BadFile(name=str(file), why="is not a regular file", do="Name a recording: events.jsonl or the output of --json")
         if file.stat().st_size > MAX_BYTES:
             raise BadFile(name=str(file), why=f"is over {MAX_BYTES} bytes, too large for a recording", do="Name another file")
         text = file.read_text("utf-8")
@@ -153,9 +170,19 @@ def load(path: Path) -> list[Event]:
     except OSError as error:
         raise BadFile(name=str(file), why=f"can't be read: {error.strerror}", do="Name a recording that exists") from error
     try:
+        return _events(text)
+    except (UsageError, RecursionError) as error:
+        said = str(error).partition(". ")[0]
+        raise BadFile(
+            name=str(file), why=f"is no recording: {said}", do="Name a recording: events.jsonl or the output of --json"
+        ) from error
+
+
+def _events(text: str) -> list[Event]:
+    try:
         whole = json.loads(text)
     except ValueError:
-        return [codec.from_json(line) for line in text.splitlines() if line.strip()]
+        return [codec.from_json(line) for line in text.split("\n") if line.strip()]
     match whole:
         case {"events": [*events]}:
             return [codec.from_plain(event) for event in cast("list[object]", events)]

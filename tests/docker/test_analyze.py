@@ -229,11 +229,11 @@ def test_a_recording_answers_and_its_code_runs_for_real(serving: ChatServer, csv
     serving.script += [say(FENCED), say("The sum is 42.")]
     recorded = analyze("What is the sum of b?", [csv], settings=settings(serving))
     (tmp_path / "events.jsonl").write_text("".join(lines(recorded.events)))
-    same = analyze("?", [csv], model=f"replay:{tmp_path}", limits=SMALL)
+    same = analyze("What is the sum of b?", [csv], model=f"replay:{tmp_path}", limits=SMALL)
     assert (same.text, same.steps[0].ran and same.steps[0].ran.stdout) == ("The sum is 42.", "42\n")
     assert not [e for e in same.events if isinstance(e, Noted) and e.about == "replay"]
     csv.write_text("a,b\n1,1\n")
-    other = analyze("?", [csv], model=f"replay:{tmp_path}", limits=SMALL)
+    other = analyze("What is the sum of b?", [csv], model=f"replay:{tmp_path}", limits=SMALL)
     (note,) = [e for e in other.events if isinstance(e, Noted) and e.about == "replay"]
     assert "-42\n+1" in note.text
 

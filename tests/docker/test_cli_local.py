@@ -95,7 +95,7 @@ def test_a_signal_in_mid_run_ends_it_in_two_seconds_with_one_line_and_what_was_m
     wait_until(lambda: not containers_of(engine, process.pid), 5)
 
 
-@pytest.mark.parametrize("after", [0.05, 0.3, 0.6, 0.8, 1.0, 1.3])
+@pytest.mark.parametrize("after", [0.05, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.3])
 def test_ctrl_c_at_any_moment_leaves_nothing(
     engine: Engine, folder: Path, started: Callable[[ChatServer], subprocess.Popen[bytes]], after: float
 ) -> None:
@@ -127,3 +127,16 @@ def test_json_of_a_local_run_is_whole(folder: Path) -> None:
         done = subprocess.run(command, cwd=folder, capture_output=True, timeout=60, check=True)
     result = json.loads(done.stdout)
     assert [e["stdout"] for e in result["events"] if e["kind"] == "code_ran"] == ["42\n"]
+
+
+def test_a_second_ctrl_c_ends_it_at_once(
+    engine: Engine, folder: Path, started: Callable[[ChatServer], subprocess.Popen[bytes]]
+) -> None:
+    with ChatServer([call(ENDLESS)]) as server:
+        process = started(server)
+        read_until(process, b"running")
+        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=5)
+        assert process.returncode == 130
+        wait_until(lambda: not containers_of(engine, process.pid), 10)

@@ -15,6 +15,7 @@ from sandloop.events import (
     CodeRan,
     CodeWritten,
     Event,
+    Failed,
     FellBack,
     FileMade,
     InputFile,
@@ -127,3 +128,25 @@ def test_a_flood_of_output_is_cut_on_the_screen() -> None:
     text = shown([Output(code_id="c1", stream="stdout", text=f"{i}\n") for i in range(500)])
     assert text.count("\n") < 50
     assert "more output" in text
+
+
+def test_what_a_reply_had_said_when_it_broke_off_is_shown() -> None:
+    text = shown([Text(text="I see two colu"), Failed(error="Unreachable", message="gone")])
+    assert text == "I see two colu\n"
+
+
+def test_code_that_was_stopped_says_by_what_and_not_by_which_signal() -> None:
+    error = CodeError(name="KeyboardInterrupt", value="", traceback="")
+    text = shown([CodeRan(code_id="c1", exit_code=1, error=error, stopped_by="time")])
+    assert "limit of time" in text
+    assert "KeyboardInterrupt" not in text
+
+
+def test_prose_is_broken_between_words_on_a_terminal_and_not_at_all_elsewhere() -> None:
+    events: list[Event] = [Text(text="some words of prose that are long\n"), Noted(about="file", text="x")]
+    out = io.StringIO()
+    display = Display(Console(file=out, width=20, force_terminal=True, color_system=None))
+    for event in events:
+        display.show(event)
+    assert "some words of prose \nthat are long" in out.getvalue()
+    assert "some words of prose that are long" in shown(events, width=20)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from sandloop.errors import BadFile
+from sandloop.errors import BadFile, UsageError
 from sandloop.files import FileLike, Inputs
 
 ROOM = 10_000
@@ -158,3 +158,15 @@ def test_all_files_of_a_session_count_together(inputs: Inputs) -> None:
 )
 def test_the_type_comes_from_the_content_first(inputs: Inputs, content: bytes, name: str, mime: str) -> None:
     assert inputs.add([(name, content)]).files[0].file.mime == mime
+
+
+@pytest.mark.parametrize("given", ["a.csv", b"a.csv", Path("a.csv")])
+def test_one_path_instead_of_a_list_is_told_how_to_write_it(inputs: Inputs, given: object) -> None:
+    with pytest.raises(UsageError, match=r"must be a list\. Write files=\["):
+        inputs.add(given)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize("item", [5, b"bytes", ("a.csv",), ("a.csv", "text"), io.StringIO("text")])
+def test_what_is_no_file_is_refused_with_what_would_be_one(inputs: Inputs, item: object) -> None:
+    with pytest.raises(UsageError, match="opened with 'rb'"):
+        inputs.add([item])  # type: ignore[list-item]  # pyright: ignore[reportArgumentType]

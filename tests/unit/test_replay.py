@@ -108,3 +108,29 @@ def test_a_recording_must_be_named_and_exist(tmp_path: Path) -> None:
         replay(ModelChoice(provider="replay"))
     with pytest.raises(BadFile, match="No such file"):
         replay(ModelChoice(provider="replay", model=str(tmp_path / "none")))
+
+
+def test_a_device_or_a_too_deep_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "deep").write_text("[" * 100_000)
+    with pytest.raises(BadFile, match="not a regular file"):
+        replay(ModelChoice(provider="replay", model="/dev/zero"))
+    with pytest.raises(BadFile, match="no recording"):
+        replay(ModelChoice(provider="replay", model=str(tmp_path / "deep")))
+
+
+async def test_a_recording_that_answers_another_question_says_so_once(tmp_path: Path) -> None:
+    asked: list[Event] = [RunStarted(id="1", question="Which month?", model="m"), ReplyEnded(stop="end", text="May.")]
+    (tmp_path / "run").write_text("".join(codec.lines([*asked, ReplyEnded(stop="end", text="Yes.")])))
+    notes: list[Event] = []
+    for question in ("Which  month?", "Which year?"):
+        provider = replay(ModelChoice(provider="replay", model=str(tmp_path / "run")))
+        turn = Turn(native=False, files=(), sink=FileStore(file_bytes=1), limits=Limits())
+        history = (RunStarted(id="2", question=question, model="m"),)
+        for _ in range(2):
+            notes += [e async for e in provider.reply(history, turn) if isinstance(e, Noted)]
+    assert [n.text for n in notes if isinstance(n, Noted)] == ["The recording answers another question: Which month?"]
+
+
+def test_a_line_separator_in_a_text_does_not_cut_a_recording(tmp_path: Path) -> None:
+    (tmp_path / "run").write_text("".join(codec.lines([ReplyEnded(stop="end", text="a\u2028b"), ReplyEnded(stop="end", text="c")])))
+    replay(ModelChoice(provider="replay", model=str(tmp_path / "run")))

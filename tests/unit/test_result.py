@@ -80,7 +80,9 @@ def test_without_files_the_bytes_say_how_to_keep_them() -> None:
         again.files[0].bytes()
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"events": [{"kind": "no"}]}', '{"events": [], "content": {"00": "eA=="}}'])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"events": [{"kind": "no"}]}', '{"events": [], "content": {"00": "eA=="}}', "[" * 100_000]
+)
 def test_what_is_no_result_is_refused(text: str) -> None:
     with pytest.raises(UsageError):
         Result.from_json(text)

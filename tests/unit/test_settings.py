@@ -118,3 +118,25 @@ def test_a_profile_takes_its_key_from_its_variable_and_shows_it_nowhere() -> Non
     assert "s3cret" not in repr(choice)
     with pytest.raises(MissingKey, match="MY_KEY"):
         choose_model(Settings(model="p", models=profiles), {})
+
+
+@pytest.mark.parametrize("slip", ["SANDLOOP_PREVEIW", "SANDLOOP_ROUT", "SANDLOOP_STEPS_SECONDS"])
+def test_a_variable_that_is_nearly_a_setting_is_refused(home: Path, slip: str) -> None:
+    with pytest.raises(BadSetting, match="Did you mean 'SANDLOOP_"):
+        resolve(environ={slip: "1", "SANDLOOP_CONFIG": "/dev/null"}, cwd=home)
+
+
+@pytest.mark.parametrize("other", ["SANDLOOP_BASE_IMAGE", "SANDLOOP_COMPATIBLE_KEY", "SANDLOOP_MY_SERVER_KEY", "SANDLOOP_DEBUG"])
+def test_a_variable_that_is_none_of_ours_is_left_alone(home: Path, other: str) -> None:
+    assert resolve(environ={other: "1", "SANDLOOP_CONFIG": "/dev/null"}, cwd=home).route == "auto"
+
+
+@pytest.mark.parametrize("limit", ["session_seconds = inf", "step_seconds = 1e300", "seconds = nan"])
+def test_a_limit_that_no_clock_can_count_is_refused(home: Path, limit: str) -> None:
+    with pytest.raises(BadSetting, match="above 0"):
+        resolved(home, project=f"[limits]\n{limit}\n")
+
+
+def test_a_route_that_does_not_exist_is_refused_in_a_call_too(home: Path) -> None:
+    with pytest.raises(BadSetting, match="'Local', but must be auto, native or local"):
+        resolved(home, Settings(route="Local"))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]

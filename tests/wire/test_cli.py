@@ -138,3 +138,29 @@ def test_a_signal_stops_it_soon_and_uploads_are_deleted(folder: Path, number: si
 def test_help_names_the_exit_codes_and_version_the_version(folder: Path) -> None:
     assert "130 interrupted" in " ".join(sandloop(folder, "--help").stdout.split())
     assert sandloop(folder, "--version").stdout.startswith("sandloop 0.")
+
+
+def test_files_that_cannot_be_saved_where_they_should_are_saved_elsewhere(folder: Path) -> None:
+    with AnthropicServer([ANSWERED]) as server:
+        done = sandloop(folder, "analyze", "?", "a.csv", "-o", "a.csv/out", **with_server(server), TMPDIR=str(folder))
+    assert (done.returncode, done.stdout) == (0, "It is 3.\n")
+    assert "could not be saved in a.csv/out" in done.stderr
+    saved = Path(done.stderr.partition("\nsaved ")[2].splitlines()[0])
+    assert saved.read_bytes().startswith(b"\x89PNG")
+
+
+def test_output_that_cannot_be_written_is_a_sentence(folder: Path) -> None:
+    with AnthropicServer([ANSWERED]) as server, Path("/dev/full").open("w") as full:
+        command = [SANDLOOP, "analyze", "?", "a.csv", "--json", "-o", "out"]
+        environ = environment(folder, **with_server(server))
+        done = subprocess.run(command, cwd=folder, env=environ, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.endswith(
+        "sandloop: The output can't be written: No space left on device. Made files are saved; send the output elsewhere.\n"
+    )
+
+
+def test_the_doctor_works_with_its_output_closed(folder: Path) -> None:
+    command = ["/bin/sh", "-c", f"exec {SANDLOOP} doctor >&-"]
+    done = subprocess.run(command, cwd=folder, env=environment(folder), stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (4, "")

@@ -167,3 +167,10 @@ def test_a_failing_server_is_one_error_after_the_sdk_has_tried_again(claude: Ant
     with pytest.raises(Overloaded) as raised:
         analyze("?", [csv], model="claude")
     assert raised.value.status == 529
+
+
+def test_a_closed_session_says_that_it_is_closed(claude: AnthropicServer) -> None:
+    session = Session(model="claude")
+    session.close()
+    with pytest.raises(UsageError, match="closed"):
+        session.ask("More?")
