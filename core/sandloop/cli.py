@@ -202,16 +202,21 @@ def _fail(error: Exception) -> NoReturn:
 
 
 class _Signals:
-    """The first signal stops the run, which then cleans up; a second one ends the process where it stands."""
+    """The first signal stops the run, which then cleans up; the second says so; a third ends the process where it stands."""
 
     def __init__(self) -> None:
+        self._came = 0
         self._first: int | None = None
         self._held = False
 
     def came(self, number: int, _: object) -> None:
         """The handler."""
-        if self._first is not None and not self._held:
+        self._came += 1
+        if self._came > 2:
             os._exit(self._code(number))
+        if self._came == 2:
+            os.write(2, b"sandloop: deleting what was made elsewhere; once more to leave at once.\n")
+            return
         self._first = number
         if not self._held:
             self._stop(number)

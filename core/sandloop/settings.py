@@ -102,22 +102,26 @@ def _file_tables(cwd: Path, environ: Mapping[str, str]) -> list[tuple[str, dict[
     project = next((p for folder in (cwd, *cwd.parents) if (p := folder / "sandloop.toml").is_file()), None)
     tables = [(str(user), _read(user))] if user.is_file() else []
     if project is not None:
-        tables.append((str(project), _without_addresses(_read(project), str(project), user)))
+        tables.append((str(project), _only_harmless(_read(project), str(project), user)))
     return tables
 
 
-def _without_addresses(table: dict[str, Any], source: str, user: Path) -> dict[str, Any]:
-    """A project's file comes with a folder that others may have made: it must not say where files and keys are sent."""
+def _only_harmless(table: dict[str, Any], source: str, user: Path) -> dict[str, Any]:
+    """A project's file comes with a folder that others may have made: it must not say where files and keys go, nor which key."""
     profiles = _table("models", table.get("models", {}), source).items()
     rows = [("", table), *((f"models.{name}.", _table(f"models.{name}", row, source)) for name, row in profiles)]
     for place, row in rows:
         address = str(row.get("base_url", ""))
         if address and not _is_loopback(address):
-            raise BadSetting(
-                name=f"{place}base_url",
-                why=f"is {address!r}, but a project's file may name only this machine; put it into {user} or the environment",
-                where=source,
-            )
+            why = f"is {address!r}, but a project's file may name only this machine"
+            raise BadSetting(name=f"{place}base_url", why=f"{why}; put it into {user} or the environment", where=source)
+        if "key_variable" in row:
+            why = f"may not stand in a project's file, which could send any secret anywhere; put the profile into {user}"
+            raise BadSetting(name=f"{place}key_variable", why=why, where=source)
+        for name, value in _table(f"{place}parameters", row.get("parameters", {}), source).items():
+            if name == "weights" or isinstance(value, dict | list):
+                why = f"may not stand in a project's file: it could name servers or files; put the profile into {user}"
+                raise BadSetting(name=f"{place}parameters.{name}", why=why, where=source)
     return table
 
 

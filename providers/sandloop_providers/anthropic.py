@@ -87,7 +87,9 @@ class Claude:
                     if repeated:
                         yield Retried(reason=_repeated(repeated, native=turn.native))
                     async for wire_event in wire_events:
-                        for event in reading.take(wire_event):
+                        events = reading.take(wire_event)
+                        self._files.remember(reading.outputs)
+                        for event in events:
                             yield event
             except Exception as error:
                 fault = fault_of(error, key=self._key)

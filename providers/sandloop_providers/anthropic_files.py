@@ -78,10 +78,12 @@ class RemoteFiles:
         self.ids[name] = file_id
         self._to_delete[file_id] = None
 
+    def remember(self, outputs: Sequence[Output]) -> None:
+        """To be deleted at the end, whatever becomes of the reply that named them."""
+        self._to_delete.update(dict.fromkeys(o.file_id for o in outputs))
+
     async def download(self, client: AsyncAnthropic, outputs: Sequence[Output], turn: Turn) -> AsyncGenerator[FileMade | Noted]:
         """The bytes of made files into the sink. A file that can't be had is noted and stops nothing."""
-        for output in outputs:  # remembered before anything else can fail
-            self._to_delete[output.file_id] = None
         wanted = [o for o in outputs if o.file_id not in self._asked and o.file_id not in self.ids.values()]
         for output in wanted[: turn.limits.files]:
             self._asked.add(output.file_id)

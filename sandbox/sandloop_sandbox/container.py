@@ -22,6 +22,8 @@ from sandloop_sandbox.policy import FIRST_UID, LAST_UID, Identity, check_facts, 
 LABEL = "dev.sandloop"
 START_SECONDS = 60.0
 """From start to the supervisor's first word; a tenth of a second on a quiet machine."""
+SETTLE_SECONDS = 3.0
+"""Creating, starting and removing take a quarter of a second."""
 GONE_SECONDS = 10
 LATE_SECONDS = 600.0
 """After its deadline a container ends itself; if it has not by then, another process may remove it."""
@@ -49,6 +51,7 @@ class Container:
         self.identity = new_identity(limits)
         self._lock = threading.Lock()
         self._ended, self._starting = False, True
+        self._creating, self._settled = False, threading.Event()
         self._engine: Engine | None = None
         self._id: str | None = None
         self._line: Line | None = None
@@ -61,8 +64,10 @@ class Container:
 
     def start(self, engine: Engine, image: str) -> None:
         """Create, attach, start, and check. Raises a `SandboxError`, and then leaves nothing."""
-        if self._ended:
-            raise SandboxLost(said="it was closed before it started")
+        with self._lock:
+            if self._ended:
+                raise SandboxLost(said="it was closed before it started")
+            self._creating = True
         config = container_config(self.limits, engine.host, self.identity, image, seccomp_profile())
         self._engine = engine
         well = False
@@ -81,6 +86,7 @@ class Container:
             if not well:
                 self._hang_up()
                 self._remove()
+            self._settled.set()
         if not well:
             raise SandboxLost(said="it was closed while it started")
 
@@ -100,6 +106,11 @@ class Container:
         self._hang_up()
         with contextlib.suppress(RuntimeError):  # the interpreter is ending; the container ends by itself
             threading.Thread(target=self._see_it_gone, name="sandloop-close", daemon=True).start()
+
+    def see_it_settled(self) -> None:
+        """Wait until a start that was given up has removed what it made: our process may be about to end, with its threads."""
+        if self._creating:
+            self._settled.wait(SETTLE_SECONDS)
 
     def _hang_up(self) -> None:
         if self._line is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from anyio import to_thread
+from anyio import CancelScope, to_thread
 
 from sandloop.limits import Limits
 from sandloop.ports import OnProgress
@@ -29,6 +29,8 @@ class DockerSandbox:
             await to_thread.run_sync(lambda: self._start(container), abandon_on_cancel=True)
         except BaseException:
             container.end()
+            with CancelScope(shield=True):
+                await to_thread.run_sync(container.see_it_settled)
             raise
         return DockerSession(container)
 

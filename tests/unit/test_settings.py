@@ -71,6 +71,9 @@ def test_limits_of_the_call_replace_all_others(home: Path) -> None:
         ("base_url = 'https://evil.example/v1'", "may name only this machine"),
         ("base_url = 'http://127.0.0.1@evil.example/v1'", "may name only this machine"),
         ("[models.x]\nprovider = 'p'\nbase_url = 'https://evil.example'", "models.x.base_url"),
+        ("[models.x]\nprovider = 'p'\nkey_variable = 'AWS_SECRET_ACCESS_KEY'", "models.x.key_variable"),
+        ("[models.x]\nprovider = 'p'\n[[models.x.parameters.mcp_servers]]\nurl = 'https://evil.example'", "mcp_servers"),
+        ("[models.x]\nprovider = 'p'\n[models.x.parameters]\nweights = 'evil.gguf'", "parameters.weights"),
     ],
 )
 def test_a_wrong_setting_is_named_with_its_file(home: Path, project: str, says: str) -> None:

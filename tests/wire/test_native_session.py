@@ -160,6 +160,17 @@ def test_leaving_the_stream_early_stops_the_run_and_cleans_up(claude: AnthropicS
     assert claude.files == {}
 
 
+def test_what_the_code_made_is_deleted_also_when_the_reply_is_left_in_its_middle(claude: AnthropicServer, csv: Path) -> None:
+    hold = Hold()
+    claude.script.append(Reply([*python("print(3)", "3\n", made=[Made("chart.png", PNG)]), hold, text(".")]))
+    for event in stream("?", [csv], model="claude"):
+        if event.kind == "code_ran":
+            break
+    hold.go.set()
+    assert claude.files == {}
+    assert len(claude.deleted) == 2
+
+
 def test_a_failing_server_is_one_error_after_the_sdk_has_tried_again(claude: AnthropicServer, csv: Path) -> None:
     claude.script += [Failure(529, type="overloaded_error", message="Overloaded"), ANSWERED]
     from sandloop.errors import Overloaded
