@@ -59,9 +59,10 @@ def neighbour(image_named: None, docker_services: Any, engine: Engine) -> tuple[
             return False
 
     docker_services.wait_until_responsive(check=answers, timeout=20, pause=0.1)
-    (container,) = engine.client.containers(filters={"label": "com.docker.compose.service=web"})
+    client: Any = engine.client
+    (container,) = client.containers(filters={"label": "com.docker.compose.service=web"})
     (network,) = container["NetworkSettings"]["Networks"].values()
-    return "127.0.0.1", port, network["IPAddress"]
+    return "127.0.0.1", port, str(network["IPAddress"])
 
 
 async def test_the_host_reaches_it_and_the_sandbox_does_not(neighbour: tuple[str, int, str], open_session: Open) -> None:
