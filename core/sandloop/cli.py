@@ -109,6 +109,9 @@ def _analyze(question: str, files: list[str], settings: object, output: Path | N
         if session is not None:
             _finish(session.result, output, as_json, console)
         raise
+    finally:
+        if session is not None:
+            session.close()  # a signal may have come between its making and its use
     _finish(session.result, output, as_json, console)
 
 
