@@ -112,7 +112,7 @@ def _analyze(question: str, files: list[str], settings: object, output: Path | N
     finally:
         if session is not None:
             session.close()  # a signal may have come between its making and its use
-    _finish(session.result, output, as_json, console)
+    _finish(session.result if session is not None else None, output, as_json, console)
 
 
 def _finish(result: Result | None, output: Path | None, as_json: bool, console: Console) -> None:
