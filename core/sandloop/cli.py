@@ -95,12 +95,14 @@ def _analyze(question: str, files: list[str], settings: object, output: Path | N
     console = _stderr()
     display = Display(console)
     session: Session | None = None
+    result: Result | None = None
     try:
         with signals.held():
             session = Session(settings=settings)
         with session:
             for event in session.stream(question, files):
                 display.show(event)
+        result = session.result
     except SandloopError as error:
         _finish(error.result, output, as_json, console)
         raise
@@ -112,7 +114,7 @@ def _analyze(question: str, files: list[str], settings: object, output: Path | N
     finally:
         if session is not None:
             session.close()  # a signal may have come between its making and its use
-    _finish(session.result if session is not None else None, output, as_json, console)
+    _finish(result, output, as_json, console)
 
 
 def _finish(result: Result | None, output: Path | None, as_json: bool, console: Console) -> None:
