@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sandloop.errors import LimitReached, ProviderError, SandboxError, SandloopError, UsageError
     from sandloop.events import Event
     from sandloop.limits import Limits
+    from sandloop.options import SandboxOptions
     from sandloop.result import Result
     from sandloop.session import AsyncSession
     from sandloop.settings import Settings
@@ -31,6 +32,7 @@ __all__ = [
     "ProviderError",
     "Result",
     "SandboxError",
+    "SandboxOptions",
     "SandloopError",
     "Session",
     "Settings",
@@ -51,6 +53,7 @@ _HOME = {
     "ProviderError": "errors",
     "Result": "result",
     "SandboxError": "errors",
+    "SandboxOptions": "options",
     "SandloopError": "errors",
     "Session": "api",
     "Settings": "settings",

@@ -25,11 +25,12 @@ async def astream(
     model: str | None = None,
     route: Route | None = None,
     limits: Limits | None = None,
+    packages: Sequence[str] | None = None,
     settings: Settings | None = None,
 ) -> AsyncGenerator[Event]:
     """The events of one question, as they happen. Arguments and errors as in `aanalyze`."""
     async with (
-        AsyncSession(model, route=route, limits=limits, settings=settings) as session,
+        AsyncSession(model, route=route, limits=limits, packages=packages, settings=settings) as session,
         aclosing(session.stream(question, files)) as events,
     ):
         async for event in events:
@@ -43,13 +44,14 @@ def stream(
     model: str | None = None,
     route: Route | None = None,
     limits: Limits | None = None,
+    packages: Sequence[str] | None = None,
     settings: Settings | None = None,
 ) -> Iterator[Event]:
     """The events of one question, as they happen. Arguments and errors as in `analyze`.
 
     Leaving the iteration early stops the run and cleans up.
     """
-    return iterate(lambda: astream(question, files, model=model, route=route, limits=limits, settings=settings))
+    return iterate(lambda: astream(question, files, model=model, route=route, limits=limits, packages=packages, settings=settings))
 
 
 async def aanalyze(
@@ -59,6 +61,7 @@ async def aanalyze(
     model: str | None = None,
     route: Route | None = None,
     limits: Limits | None = None,
+    packages: Sequence[str] | None = None,
     settings: Settings | None = None,
 ) -> Result:
     """Ask a question about files; the model writes code, the code runs, the answer comes back.
@@ -72,6 +75,8 @@ async def aanalyze(
         model: A profile's name, `provider:model`, or a provider for its default model.
         route: `auto`, `native` (never falls back) or `local` (never uploads a file).
         limits: The bounds of the run and of the sandbox.
+        packages: Python packages for the local sandbox beside the usual ones, as `name` or `name==version`; the first use builds
+            an image with them.
         settings: Anything else, as this call's layer; the arguments above win over it.
 
     Raises:
@@ -82,7 +87,7 @@ async def aanalyze(
 
     Once the run has started, an error's `.result` holds what was done.
     """
-    async with AsyncSession(model, route=route, limits=limits, settings=settings) as session:
+    async with AsyncSession(model, route=route, limits=limits, packages=packages, settings=settings) as session:
         return await session.ask(question, files)
 
 
@@ -93,6 +98,7 @@ def analyze(
     model: str | None = None,
     route: Route | None = None,
     limits: Limits | None = None,
+    packages: Sequence[str] | None = None,
     settings: Settings | None = None,
 ) -> Result:
     """Ask a question about files; the model writes code, the code runs, the answer comes back.
@@ -106,6 +112,8 @@ def analyze(
         model: A profile's name, `provider:model`, or a provider for its default model.
         route: `auto`, `native` (never falls back) or `local` (never uploads a file).
         limits: The bounds of the run and of the sandbox.
+        packages: Python packages for the local sandbox beside the usual ones, as `name` or `name==version`; the first use builds
+            an image with them.
         settings: Anything else, as this call's layer; the arguments above win over it.
 
     Raises:
@@ -116,7 +124,7 @@ def analyze(
 
     Once the run has started, an error's `.result` holds what was done.
     """
-    with Session(model, route=route, limits=limits, settings=settings) as session:
+    with Session(model, route=route, limits=limits, packages=packages, settings=settings) as session:
         return session.ask(question, files)
 
 
@@ -132,9 +140,10 @@ class Session:
         *,
         route: Route | None = None,
         limits: Limits | None = None,
+        packages: Sequence[str] | None = None,
         settings: Settings | None = None,
     ) -> None:
-        self._session = AsyncSession(model, route=route, limits=limits, settings=settings)
+        self._session = AsyncSession(model, route=route, limits=limits, packages=packages, settings=settings)
         self._stack = ExitStack()
         self._portal = self._stack.enter_context(start_blocking_portal())
         self._stack.callback(self._end)

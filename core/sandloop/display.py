@@ -26,6 +26,7 @@ from sandloop.events import (
     Retried,
     RouteChosen,
     RunStarted,
+    SandboxOpened,
     Text,
 )
 from sandloop.printable import printable
@@ -58,6 +59,8 @@ class Display:
             case RouteChosen():
                 where = f"{event.route} · {event.provider}" + (f" · {event.model}" if event.model else "")
                 self._say("→", f"{where}: {event.reason}", "cyan")
+            case SandboxOpened():
+                self._sandbox(event)
             case FilesPreviewed():
                 self._say("→", f"looked into {', '.join(p.name for p in event.previews)} inside the sandbox", "cyan")
             case Text(text=text):
@@ -84,6 +87,13 @@ class Display:
                 self._note(event)
             case _:
                 pass
+
+    def _sandbox(self, event: SandboxOpened) -> None:
+        """A word only where something does not hold that usually does."""
+        if event.weakened:
+            self._say("!", f"the sandbox is weakened by {', '.join(event.weakened)}", "bold yellow")
+        for what in event.not_limited:
+            self._say("!", f"{event.sandbox}: {what}", "yellow")
 
     def end(self) -> None:
         """Show what was held back: the run is over, and it is no answer."""

@@ -81,6 +81,32 @@ class RouteChosen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxOpened:
+    """A local sandbox is ready: what it is made of, and what does not hold in it."""
+
+    sandbox: str
+    """As the settings name it: `docker`, `bubblewrap`."""
+    id: str
+    """In the container's name and label."""
+    engine: str = ""
+    """The engine and its version."""
+    runtime: str = ""
+    """The container runtime that was asked for; empty for the engine's own."""
+    image: str = ""
+    """The image's id."""
+    packages: tuple[str, ...] = ()
+    warm: bool = False
+    """Whether it was ready before it was asked for."""
+    seconds: float | None = None
+    """From asking to ready."""
+    not_limited: tuple[str, ...] = ()
+    """What this engine can't bound, in words."""
+    weakened: tuple[str, ...] = ()
+    """The unsafe options in use."""
+    kind: Literal["sandbox_opened"] = "sandbox_opened"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FilesPreviewed:
     """What the model is told about the files' content."""
 
@@ -152,6 +178,8 @@ class CodeRan:
     stopped_by: StoppedBy = "itself"
     state: Literal["kept", "lost", "unknown"] = "kept"
     """Whether variables are still there for the next step."""
+    out_of_memory: Literal["child", "kernel"] | None = None
+    """What the machine's kernel killed for memory meanwhile: a child process of the code, or the interpreter itself."""
     kind: Literal["code_ran"] = "code_ran"
 
     @property
@@ -262,6 +290,7 @@ class Failed:
 Event: TypeAlias = (
     RunStarted
     | RouteChosen
+    | SandboxOpened
     | FilesPreviewed
     | Text
     | Thinking

@@ -9,11 +9,12 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import cast
 
 from sandloop.errors import BadSetting, MissingKey, UnknownModel, UsageError
-from sandloop.ports import Finding, ModelChoice, ProviderFactory, SandboxFactory
+from sandloop.ports import Finding, ModelChoice, ProviderFactory, SandboxFactory, SandboxToolsFactory
 from sandloop.settings import Profile, Route, Settings, nearest
 
 PROVIDERS = "sandloop.providers"
 SANDBOXES = "sandloop.sandboxes"
+SANDBOX_TOOLS = "sandloop.sandbox_tools"
 CHECKS = "sandloop.checks"
 
 
@@ -44,6 +45,14 @@ def sandbox_factory(name: str) -> SandboxFactory:
     if name not in points:
         raise BadSetting(name="sandbox", why=f"is {name!r}; known are {', '.join(points)}", nearest=nearest(name, tuple(points)))
     return cast("SandboxFactory", points[name].load())
+
+
+def sandbox_tools_factory(name: str) -> SandboxToolsFactory:
+    """The factory of the tools of the sandbox of that name. Raises `BadSetting`."""
+    points = named(SANDBOX_TOOLS)
+    if name not in points:
+        raise BadSetting(name="sandbox", why=f"is {name!r}, which has no tools; those of {', '.join(points)} have")
+    return cast("SandboxToolsFactory", points[name].load())
 
 
 def checks() -> Mapping[str, Callable[[], list[Finding]]]:

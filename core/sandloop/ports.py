@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from sandloop.events import CodeRan, Event, FileMade, InputFile, Language
+from sandloop.events import CodeRan, Event, FileMade, InputFile, Language, SandboxOpened
 from sandloop.limits import Limits
+from sandloop.options import SandboxOptions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +134,9 @@ class SandboxSession(Protocol):
     """One closed place with state. Three outcomes never mix: the code ran, a limit stopped it (both `CodeRan`), or the
     sandbox failed (`SandboxError`)."""
 
+    opened: SandboxOpened
+    """What it is made of."""
+
     async def put(self, files: Iterable[LocalFile]) -> None:
         """Copy files in, under their names, read-only for the code."""
         ...
@@ -163,7 +167,7 @@ class SandboxSession(Protocol):
 
 
 class Sandbox(Protocol):
-    """Opens sessions. Named by an entry point in `sandloop.sandboxes`: a callable `(Limits, on_progress) -> Sandbox`."""
+    """Opens sessions. Named by an entry point in `sandloop.sandboxes`: a `SandboxFactory`."""
 
     async def open(self) -> SandboxSession:
         """A fresh session that nobody used before. Raises `SandboxError`."""
@@ -177,7 +181,62 @@ OnProgress = Callable[[str], None]
 class SandboxFactory(Protocol):
     """What an entry point in `sandloop.sandboxes` names."""
 
-    def __call__(self, limits: Limits, on_progress: OnProgress) -> Sandbox: ...
+    def __call__(self, limits: Limits, options: SandboxOptions, on_progress: OnProgress) -> Sandbox:
+        """Raises `BadSetting` for an option that this engine can't honour; starts nothing."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """A sandbox that the engine has now, made by us."""
+
+    id: str
+    state: Literal["in use", "ready", "left over"]
+    """`ready` waits in a pool; `left over` has no owner any more, and is what `prune` removes."""
+    owner: str
+    """The process that made it, in words."""
+    created: str
+    """UTC, ISO 8601."""
+    memory: int | None
+    """Bytes it holds now, what it shares with others counted in part; None when the engine can't say."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """One control of the sandbox, put to the test."""
+
+    control: str
+    tried: str
+    happened: str
+    held: bool | None
+    """None: this engine has no such control, which `happened` says."""
+
+
+class SandboxTools(Protocol):
+    """What can be done with an engine beside opening sandboxes. Named by an entry point in `sandloop.sandbox_tools`: a callable
+    `(SandboxOptions) -> SandboxTools`. Every call may raise `SandboxError`."""
+
+    def ps(self) -> list[Held]:
+        """The sandboxes there are, the oldest first."""
+        ...
+
+    def prune(self, on_progress: OnProgress) -> int:
+        """Remove sandboxes without an owner, and images of ours that are out of date; returns how many. Nobody else's."""
+        ...
+
+    def build(self, on_progress: OnProgress) -> str:
+        """Build the image for the options' packages, unless it is there; returns its name."""
+        ...
+
+    def prove(self, on_progress: OnProgress) -> list[Proof]:
+        """Open sandboxes and attack them from inside."""
+        ...
+
+
+class SandboxToolsFactory(Protocol):
+    """What an entry point in `sandloop.sandbox_tools` names."""
+
+    def __call__(self, options: SandboxOptions) -> SandboxTools: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,18 @@ from typing import Any, SupportsIndex, overload
 
 from sandloop import codec
 from sandloop.errors import UsageError
-from sandloop.events import Answered, CodeRan, CodeWritten, Event, FileMade, ReplyEnded, RouteChosen, RunStarted, Usage
+from sandloop.events import (
+    Answered,
+    CodeRan,
+    CodeWritten,
+    Event,
+    FileMade,
+    ReplyEnded,
+    RouteChosen,
+    RunStarted,
+    SandboxOpened,
+    Usage,
+)
 from sandloop.names import clean_component, without_collision
 from sandloop.store import FileStore
 
@@ -167,6 +178,12 @@ class Result:
     def route(self) -> RouteChosen | None:
         """Where the code ran and why; the last one when the route changed. None when the run failed before."""
         return next((e for e in reversed(self.events) if isinstance(e, RouteChosen)), None)
+
+    @cached_property
+    def sandbox(self) -> SandboxOpened | None:
+        """The local sandbox that this question opened, the last one; None when it opened none: on the native route, or when an
+        earlier question of the session did."""
+        return next((e for e in reversed(self.events) if isinstance(e, SandboxOpened)), None)
 
     @cached_property
     def usage(self) -> Usage:

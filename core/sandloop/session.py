@@ -33,6 +33,7 @@ from sandloop.extraction import extract
 from sandloop.files import FileLike, Inputs
 from sandloop.limits import Limits
 from sandloop.loop import Ask, Decline, Finish, Halt, Remind, Run, next_step
+from sandloop.options import SandboxOptions
 from sandloop.plugins import choose_model, provider_factory
 from sandloop.ports import Provider, Turn
 from sandloop.result import Result
@@ -52,6 +53,7 @@ class AsyncSession:
         model: A profile's name, `provider:model`, or a provider for its default model. Default: the settings' model.
         route: `auto`, `native` or `local`; `local` never uploads a file.
         limits: The bounds of each question and of the sandbox.
+        packages: Python packages for the local sandbox beside the usual ones, as `name` or `name==version`.
         settings: Anything else, as this call's layer; the arguments above win over it.
 
     Raises:
@@ -65,18 +67,19 @@ class AsyncSession:
         *,
         route: Route | None = None,
         limits: Limits | None = None,
+        packages: Sequence[str] | None = None,
         settings: Settings | None = None,
     ) -> None:
         call = settings or Settings()
         call = replace(call, model=model or call.model, route=route or call.route, limits=limits or call.limits)
-        self.settings = resolve(call)
+        self.settings = resolve(call, packages=packages)
         self.limits = self.settings.limits or Limits()
         choice, profile_route = choose_model(self.settings)
         self._route: Route = call.route or profile_route or self.settings.route or "auto"
         self._provider: Provider = provider_factory(choice.provider)(choice)
         self._store = FileStore(file_bytes=self.limits.file_bytes)
         self._inputs = Inputs(input_bytes=self.limits.input_bytes)
-        self._workspace = Workspace(sandbox=self.settings.sandbox or "docker", limits=self.limits, store=self._store)
+        self._workspace = Workspace(options=self.settings.sandbox or SandboxOptions(), limits=self.limits, store=self._store)
         self._native_failed: str | None = None
         self._busy = self._closed = False
         self.history: list[Event] = []

@@ -9,7 +9,7 @@ import difflib
 import ipaddress
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
@@ -17,6 +17,9 @@ from urllib.parse import urlsplit
 
 from sandloop.errors import BadSetting
 from sandloop.limits import Limits
+from sandloop.options import SandboxOptions
+from sandloop.settings_sandbox import FIELDS as _SANDBOX
+from sandloop.settings_sandbox import checked_options, only_from_project, sandbox_table
 
 Route: TypeAlias = Literal["auto", "native", "local"]
 PREFIX = "SANDLOOP_"
@@ -52,16 +55,24 @@ class Settings:
     """Tell the model columns, first rows and the like, made inside the sandbox."""
     show_pictures: bool | None = None
     """Show made pictures to a model that can see them."""
-    sandbox: str | None = None
-    """The name of an entry point in `sandloop.sandboxes`."""
+    sandbox: SandboxOptions | None = None
+    """Where and how local code runs."""
     base_url: str | None = None
     """The server's address, for a provider that takes one."""
     models: Mapping[str, Profile] | None = None
 
 
-DEFAULTS = Settings(model="claude", route="auto", limits=Limits(), preview=True, show_pictures=True, sandbox="docker", models={})
-_PLAIN = ("model", "route", "preview", "show_pictures", "sandbox", "base_url")
+DEFAULTS = Settings(
+    model="claude", route="auto", limits=Limits(), preview=True, show_pictures=True, sandbox=SandboxOptions(), models={}
+)
+_PLAIN = ("model", "route", "preview", "show_pictures", "base_url")
 _LIMITS = {f.name: f.type for f in fields(Limits)}
+_ENVIRONMENT = {
+    **dict.fromkeys(_PLAIN, ""),
+    **dict.fromkeys(_LIMITS, "limits"),
+    **{"sandbox" if name == "engine" else name: "sandbox" for name in _SANDBOX},
+}
+"""Each variable's name, without the prefix, and the table it stands in."""
 
 
 def layered(*nearest_first: Settings) -> Settings:
@@ -75,23 +86,34 @@ def layered(*nearest_first: Settings) -> Settings:
     return Settings(**chosen)
 
 
-def resolve(call: Settings = Settings(), *, environ: Mapping[str, str] | None = None, cwd: Path | None = None) -> Settings:
+def resolve(
+    call: Settings = Settings(),
+    *,
+    packages: Sequence[str] | None = None,
+    environ: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+) -> Settings:
     """All layers as one, with no field None but `base_url`. Raises `BadSetting` with the place and the nearest right name.
 
     Args:
+        packages: Instead of the sandbox's packages in any layer.
         environ: Instead of the process's environment.
         cwd: Where the search for `sandloop.toml` begins, instead of the current folder.
     """
     environ = os.environ if environ is None else environ
     layers: list[Settings] = []
     limits: dict[str, Any] = {}
+    sandbox: dict[str, Any] = {}
     for source, table in reversed([*_file_tables(cwd or Path.cwd(), environ), _env_table(environ)]):
         layers.append(_from_table(table, source))
         limits = _checked_limits(table.get("limits", {}), source) | limits
+        sandbox = sandbox_table(table.get("sandbox", {}), source) | sandbox
     if call.route is not None:
         route_named(call.route, "the call")  # a slip must not end as a route that uploads
     merged = layered(call, *layers, DEFAULTS)
-    return replace(merged, limits=call.limits or replace(Limits(), **limits))
+    options = call.sandbox or SandboxOptions(**sandbox)
+    options = checked_options(options if packages is None else replace(options, packages=tuple(packages)))
+    return replace(merged, limits=call.limits or replace(Limits(), **limits), sandbox=options)
 
 
 def _file_tables(cwd: Path, environ: Mapping[str, str]) -> list[tuple[str, dict[str, Any]]]:
@@ -108,6 +130,7 @@ def _file_tables(cwd: Path, environ: Mapping[str, str]) -> list[tuple[str, dict[
 
 def _only_harmless(table: dict[str, Any], source: str, user: Path) -> dict[str, Any]:
     """A project's file comes with a folder that others may have made: it must not say where files and keys go, nor which key."""
+    only_from_project(table.get("sandbox"), source, str(user))
     profiles = _table("models", table.get("models", {}), source).items()
     rows = [("", table), *((f"models.{name}.", _table(f"models.{name}", row, source)) for name, row in profiles)]
     for place, row in rows:
@@ -142,10 +165,10 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _env_table(environ: Mapping[str, str]) -> tuple[str, dict[str, Any]]:
     """`SANDLOOP_ROUTE=local`, `SANDLOOP_STEP_SECONDS=60`: settings and limits by their own names."""
-    table: dict[str, Any] = {"limits": {}}
-    for name in (*_PLAIN, *_LIMITS):
+    table: dict[str, Any] = {"limits": {}, "sandbox": {}}
+    for name, target in _ENVIRONMENT.items():
         if (value := environ.get(PREFIX + name.upper())) is not None:
-            (table if name in _PLAIN else table["limits"])[name] = value
+            (table[target] if target else table)["engine" if name == "sandbox" else name] = value
     for variable in environ:
         _refuse_slip(variable)
     return "the environment", table
@@ -157,7 +180,7 @@ def _refuse_slip(variable: str) -> None:
     Only what is very near: other programs and profiles' key variables may begin with our prefix, too.
     """
     name = variable.removeprefix(PREFIX).lower()
-    known = (*_PLAIN, *_LIMITS)
+    known = tuple(_ENVIRONMENT)
     if variable.startswith(PREFIX) and name not in (*known, *OTHER_VARIABLES):
         meant = next(iter(difflib.get_close_matches(name, known, n=1, cutoff=0.8)), None)
         if meant is not None:
@@ -165,7 +188,7 @@ def _refuse_slip(variable: str) -> None:
 
 
 def _from_table(table: Mapping[str, Any], source: str) -> Settings:
-    known = (*_PLAIN, "limits", "models")
+    known = (*_PLAIN, "sandbox", "limits", "models")
     for name in table:
         if name not in known:
             raise BadSetting(name=name, why="does not exist", where=source, nearest=nearest(name, known))

@@ -12,6 +12,7 @@ from sandloop.errors import BadFile, SandboxError
 from sandloop.events import CodeRan, CodeWritten, Event, FileMade, FilesPreviewed, Noted, Output, Preview
 from sandloop.limits import Limits
 from sandloop.live import Live
+from sandloop.options import SandboxOptions
 from sandloop.plugins import sandbox_factory
 from sandloop.ports import FoundFile, Listing, LocalFile, SandboxSession
 from sandloop.sizes import human_size
@@ -21,8 +22,8 @@ from sandloop.store import FileStore
 class Workspace:
     """Opened at the first use, and again after it was lost."""
 
-    def __init__(self, *, sandbox: str, limits: Limits, store: FileStore) -> None:
-        self._sandbox, self._limits, self._store = sandbox, limits, store
+    def __init__(self, *, options: SandboxOptions, limits: Limits, store: FileStore) -> None:
+        self._options, self._limits, self._store = options, limits, store
         self._session: SandboxSession | None = None
         self._inside: set[str] = set()
         self._seen: dict[str, str] = {}
@@ -47,13 +48,14 @@ class Workspace:
             return
 
         async def open_(emit: Callable[[Event], None]) -> SandboxSession:
-            factory = sandbox_factory(self._sandbox)
-            return await factory(self._limits, lambda line: emit(Noted(about="sandbox", text=line))).open()
+            factory = sandbox_factory(self._options.engine)
+            return await factory(self._limits, self._options, lambda line: emit(Noted(about="sandbox", text=line))).open()
 
         opening: Live[Event, SandboxSession] = Live(open_)
         async for event in opening.items():
             yield event
         self._session, self._inside, self._seen = opening.result, set(), {}
+        yield opening.result.opened
 
     def _live(self) -> SandboxSession:
         if self._session is None:

@@ -12,7 +12,9 @@ from datetime import UTC, datetime
 from importlib.resources import files
 
 from sandloop.errors import EngineUnavailable, SandboxLost
+from sandloop.events import SandboxOpened
 from sandloop.limits import Limits
+from sandloop.options import DEFAULT_OPTIONS, SandboxOptions
 from sandloop_image import frames
 from sandloop_sandbox import owner
 from sandloop_sandbox.engine import Engine
@@ -46,14 +48,15 @@ def new_identity(limits: Limits) -> Identity:
 class Container:
     """One container, for one session."""
 
-    def __init__(self, limits: Limits) -> None:
-        self.limits = limits
+    def __init__(self, limits: Limits, options: SandboxOptions = DEFAULT_OPTIONS) -> None:
+        self.limits, self.options = limits, options
         self.identity = new_identity(limits)
         self._lock = threading.Lock()
         self._ended, self._starting = False, True
         self._creating, self._settled = False, threading.Event()
         self._engine: Engine | None = None
         self._id: str | None = None
+        self._image = ""
         self._line: Line | None = None
 
     @property
@@ -62,14 +65,28 @@ class Container:
             raise SandboxLost(said="it was closed")
         return self._line
 
+    def opened(self, *, seconds: float, warm: bool) -> SandboxOpened:
+        """What it is made of."""
+        return SandboxOpened(
+            sandbox=self.options.engine,
+            id=self.identity.session,
+            engine=self._engine.name if self._engine is not None else "",
+            runtime=self.options.runtime or "",
+            image=self._image,
+            packages=self.options.packages,
+            warm=warm,
+            seconds=round(seconds, 4),
+            weakened=self.options.weakened,
+        )
+
     def start(self, engine: Engine, image: str) -> None:
         """Create, attach, start, and check. Raises a `SandboxError`, and then leaves nothing."""
         with self._lock:
             if self._ended:
                 raise SandboxLost(said="it was closed before it started")
             self._creating = True
-        config = container_config(self.limits, engine.host, self.identity, image, seccomp_profile())
-        self._engine = engine
+        config = container_config(self.limits, engine.host, self.identity, image, seccomp_profile(), self.options)
+        self._engine, self._image = engine, image
         well = False
         try:
             self._id = engine.create(config, self.identity.name)
@@ -95,7 +112,7 @@ class Container:
         facts = answer(line, *line.read(time.monotonic() + START_SECONDS))
         if facts is None or facts.get("op") != "ready":
             raise line.lost("it began with another word than 'ready'")
-        check_facts(facts, self.limits, engine.host, self.identity)
+        check_facts(facts, self.limits, engine.host, self.identity, self.options)
 
     def end(self) -> None:
         """Hang up: the supervisor sees its line end and ends the container, which removes itself. Idempotent, quick."""

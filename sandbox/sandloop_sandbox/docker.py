@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import threading
+import time
 
 from anyio import CancelScope, to_thread
 
 from sandloop.limits import Limits
+from sandloop.options import SandboxOptions
 from sandloop.ports import OnProgress
 from sandloop_sandbox.container import Container
 from sandloop_sandbox.engine import Engine, engine
-from sandloop_sandbox.session import DockerSession
+from sandloop_sandbox.session import LineSession
 from sandloop_sandbox.sweep import sweep
 
 _swept = threading.Event()
@@ -19,12 +21,12 @@ _swept = threading.Event()
 class DockerSandbox:
     """A `Sandbox` on a Docker engine."""
 
-    def __init__(self, limits: Limits, on_progress: OnProgress) -> None:
-        self._limits, self._on_progress = limits, on_progress
+    def __init__(self, limits: Limits, options: SandboxOptions, on_progress: OnProgress) -> None:
+        self._limits, self._options, self._on_progress = limits, options, on_progress
 
-    async def open(self) -> DockerSession:
+    async def open(self) -> LineSession:
         """A fresh container, started and checked. Raises a `SandboxError`."""
-        container = Container(self._limits)
+        container, began = Container(self._limits, self._options), time.monotonic()
         try:
             await to_thread.run_sync(lambda: self._start(container), abandon_on_cancel=True)
         except BaseException:
@@ -32,7 +34,7 @@ class DockerSandbox:
             with CancelScope(shield=True):
                 await to_thread.run_sync(container.see_it_settled)
             raise
-        return DockerSession(container)
+        return LineSession(container, container.opened(seconds=time.monotonic() - began, warm=False))
 
     def _start(self, container: Container) -> None:
         from sandloop_sandbox.image import ensure_image
@@ -48,6 +50,6 @@ def _sweep_once(found: Engine) -> None:
         threading.Thread(target=sweep, args=(found,), name="sandloop-sweep", daemon=True).start()
 
 
-def open_docker(limits: Limits, on_progress: OnProgress) -> DockerSandbox:
+def open_docker(limits: Limits, options: SandboxOptions, on_progress: OnProgress) -> DockerSandbox:
     """The entry point `docker`."""
-    return DockerSandbox(limits, on_progress)
+    return DockerSandbox(limits, options, on_progress)

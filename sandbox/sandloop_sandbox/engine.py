@@ -35,8 +35,8 @@ _engines: dict[str, Engine] = {}
 class Engine:
     """A checked engine, and the few things we ask of it. Each raises `EngineUnavailable`."""
 
-    def __init__(self, client: APIClient, address: str, host: Host) -> None:
-        self.client, self.address, self.host = client, address, host
+    def __init__(self, client: APIClient, address: str, host: Host, name: str) -> None:
+        self.client, self.address, self.host, self.name = client, address, host, name
         self._sdk: Any = client  # its own annotations are partial
 
     def create(self, config: Mapping[str, Any], name: str) -> str:
@@ -106,7 +106,7 @@ def _connect(address: str) -> Engine:
         # The pool holds a connection for each session's line.
         client = docker.APIClient(version="auto", timeout=int(TIMEOUT_SECONDS), max_pool_size=64, **settings)
         info: dict[str, Any] = client.info()
-        return Engine(client, address, check_info(info))
+        return Engine(client, address, check_info(info), f"Docker {info.get('ServerVersion', '?')}")
 
 
 def is_local(address: str) -> bool:

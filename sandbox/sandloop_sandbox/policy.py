@@ -12,6 +12,7 @@ from typing import Any
 
 from sandloop.errors import Unsafe
 from sandloop.limits import MB, Limits
+from sandloop.options import DEFAULT_OPTIONS, SandboxOptions
 
 PYTHON = "/usr/local/bin/python3"
 START = "import sys; sys.path.append('/opt'); from sandloop.supervisor import main; main()"
@@ -68,7 +69,9 @@ def cpus(limits: Limits, host: Host) -> float:
     return min(limits.cpus, host.cpus)
 
 
-def container_config(limits: Limits, host: Host, identity: Identity, image: str, seccomp: str) -> dict[str, Any]:
+def container_config(
+    limits: Limits, host: Host, identity: Identity, image: str, seccomp: str, options: SandboxOptions = DEFAULT_OPTIONS
+) -> dict[str, Any]:
     """The request that creates the container of a session."""
     uid, bytes_of_memory, processors = identity.uid, memory(limits, host), cpus(limits, host)
     own = f"uid={uid},gid={uid}"
@@ -78,7 +81,7 @@ def container_config(limits: Limits, host: Host, identity: Identity, image: str,
         for path, size in scratch(limits).items()
     }
     tmpfs["/dev/mqueue"] = "ro,nosuid,nodev,noexec,size=4k,nr_inodes=1"  # message queues could be made there as files
-    return {
+    config: dict[str, Any] = {
         "Image": image,
         # Ours, whatever the image says: its ENTRYPOINT and HEALTHCHECK would run beside the step.
         "Entrypoint": [PYTHON, "-I", "-S", "-c", START],
@@ -124,9 +127,37 @@ def container_config(limits: Limits, host: Host, identity: Identity, image: str,
             "OomKillDisable": False,
         },
     }
+    if options.runtime is not None:
+        config["HostConfig"]["Runtime"] = options.runtime
+    return _weaken(config, options) if options.weakened else config
 
 
-def check_facts(facts: Mapping[str, str], limits: Limits, host: Host, identity: Identity) -> None:
+def _weaken(config: dict[str, Any], options: SandboxOptions) -> dict[str, Any]:
+    """What the user opened on purpose, by a name that says so. The only place where a control is taken back."""
+    host = config["HostConfig"]
+    if options.unsafe_network:
+        config["NetworkDisabled"], host["NetworkMode"] = False, "default"
+    if options.unsafe_privileged:
+        host["Privileged"] = True
+    if options.unsafe_capabilities:
+        host["CapAdd"] = list(options.unsafe_capabilities)
+    if options.unsafe_mounts:
+        host["Binds"] = [mount if mount.endswith((":ro", ":rw")) else f"{mount}:ro" for mount in options.unsafe_mounts]
+    return config
+
+
+def _given_up(options: SandboxOptions) -> set[str]:
+    """The facts that can't be asked for any more once the user opened the sandbox."""
+    return {
+        *(("interfaces",) if options.unsafe_network else ()),
+        *(("CapEff", "CapPrm", "CapBnd", "CapAmb") if options.unsafe_privileged or options.unsafe_capabilities else ()),
+        *(("Seccomp",) if options.unsafe_privileged else ()),
+    }
+
+
+def check_facts(
+    facts: Mapping[str, str], limits: Limits, host: Host, identity: Identity, options: SandboxOptions = DEFAULT_OPTIONS
+) -> None:
     """Compare what the supervisor sees with what was asked for. Raises `Unsafe` at the first control that is not in force."""
     ids = f"{identity.uid} {identity.uid} {identity.uid}"
     expected = {
@@ -139,8 +170,9 @@ def check_facts(facts: Mapping[str, str], limits: Limits, host: Host, identity: 
         "root_read_only": "1",
         "pids": str(processes(limits)),
     }
+    given_up = _given_up(options)
     for control, value in expected.items():
-        if facts.get(control) != value:
+        if control not in given_up and facts.get(control) != value:
             raise _unsafe(control, facts.get(control), value)
     if facts.get("groups") not in ("", str(identity.uid)):
         raise _unsafe("groups", facts.get("groups"), str(identity.uid))

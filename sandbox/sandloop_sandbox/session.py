@@ -10,59 +10,55 @@ import anyio
 from anyio import to_thread
 
 from sandloop.errors import SandloopError
-from sandloop.events import CodeRan, Language
+from sandloop.events import CodeRan, Language, SandboxOpened
 from sandloop.ports import Listing, LocalFile, OnOutput
 from sandloop_sandbox import operations
-from sandloop_sandbox.container import Container
+from sandloop_sandbox.cage import Cage
 
 T = TypeVar("T")
 _BATCH = 1 << 21
 """Bytes of a file that a thread brings at a time: a hop between threads costs as much as 40 kB."""
 
 
-class DockerSession:
-    """A `SandboxSession` in a container of its own. Blocking work is done in threads, left alone when the caller is cancelled."""
+class LineSession:
+    """A `SandboxSession` over a line to a supervisor. Blocking work is done in threads, left alone when the caller is cancelled."""
 
-    def __init__(self, container: Container) -> None:
-        self._container = container
-        self.name = container.identity.session
-        """In the container's name and label."""
-        self._limits = container.limits
+    def __init__(self, cage: Cage, opened: SandboxOpened) -> None:
+        self._cage, self.opened = cage, opened
+        self._limits = cage.limits
         self._turn = anyio.Lock()
         self._number = 0
         # The net for a session that nobody closed; also at the end of the interpreter.
-        self._net = weakref.finalize(self, container.end)
+        self._net = weakref.finalize(self, cage.end)
 
     async def put(self, files: Iterable[LocalFile]) -> None:
         for file in files:
             await self._put(file)
 
     async def _put(self, file: LocalFile) -> None:
-        await self._do(lambda number: operations.put(self._container.line, number, file.file.name, file.path))
+        await self._do(lambda number: operations.put(self._cage.line, number, file.file.name, file.path))
 
     async def preview(self, name: str) -> str:
-        return await self._do(lambda number: operations.preview(self._container.line, number, name))
+        return await self._do(lambda number: operations.preview(self._cage.line, number, name))
 
     async def run(self, code_id: str, source: str, language: Language, on_output: OnOutput) -> CodeRan:
         limits = self._limits
-        return await self._do(
-            lambda number: operations.run(self._container.line, number, code_id, source, language, limits, on_output)
-        )
+        return await self._do(lambda number: operations.run(self._cage.line, number, code_id, source, language, limits, on_output))
 
     async def files(self) -> Listing:
-        return await self._do(lambda number: operations.listing(self._container.line, number))
+        return await self._do(lambda number: operations.listing(self._cage.line, number))
 
     async def get(self, name: str) -> AsyncIterator[bytes]:
         async with self._turn:
             self._number += 1
-            pieces = operations.get(self._container.line, self._number, name, self._limits.file_bytes)
+            pieces = operations.get(self._cage.line, self._number, name, self._limits.file_bytes)
             over = False
             try:
                 while not over:
                     try:
                         batch, over = await self._in_thread(lambda: _batch(pieces))
                     except BaseException:
-                        over = True  # refused, or the container was ended: there is no rest
+                        over = True  # refused, or the cage was ended: there is no rest
                         raise
                     if batch:
                         yield batch
@@ -74,7 +70,7 @@ class DockerSession:
 
     async def interrupt(self) -> None:
         number = self._number
-        await to_thread.run_sync(lambda: self._container.line.command(op="interrupt", n=number), abandon_on_cancel=True)
+        await to_thread.run_sync(lambda: self._cage.line.command(op="interrupt", n=number), abandon_on_cancel=True)
 
     async def close(self) -> None:
         self._net()
@@ -86,15 +82,15 @@ class DockerSession:
             return await self._in_thread(lambda: work(number))
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
-        """Blocking work, and the end of the container when it was not done to its end: half an exchange can't be continued."""
+        """Blocking work, and the end of the cage when it was not done to its end: half an exchange can't be continued."""
         try:
             return await to_thread.run_sync(work, abandon_on_cancel=True)
         except SandloopError as error:
             if error.exit_code == 4:
-                self._container.end()
+                self._cage.end()
             raise
         except BaseException:
-            self._container.end()
+            self._cage.end()
             raise
 
 

@@ -11,6 +11,7 @@ import pytest
 from docker_runs import SMALL, Open
 from sandloop.errors import EngineUnavailable
 from sandloop.limits import Limits
+from sandloop.options import SandboxOptions
 from sandloop.ports import SandboxSession
 from sandloop_sandbox.container import LABEL
 from sandloop_sandbox.docker import open_docker
@@ -41,7 +42,7 @@ async def open_session(engine: Engine) -> AsyncIterator[Open]:
     async with AsyncExitStack() as stack:
 
         async def open_one(limits: Limits) -> SandboxSession:
-            session = await open_docker(limits, lambda line: None).open()
+            session = await open_docker(limits, SandboxOptions(), lambda line: None).open()
             stack.push_async_callback(session.close)
             return session
 
@@ -57,7 +58,7 @@ async def session(open_session: Open) -> SandboxSession:
 @pytest.fixture(scope="module")
 async def shared(engine: Engine) -> AsyncIterator[SandboxSession]:
     """One session for many short tests of a module, which leave it as they found it."""
-    opened = await open_docker(SMALL, lambda line: None).open()
+    opened = await open_docker(SMALL, SandboxOptions(), lambda line: None).open()
     yield opened
     await opened.close()
 

@@ -18,13 +18,14 @@ import pytest
 
 from docker_runs import SMALL, Open, run, says
 from sandloop.errors import SandboxLost
+from sandloop.options import SandboxOptions
 from sandloop.ports import SandboxSession
 from sandloop_sandbox import owner
 from sandloop_sandbox.container import LABEL, Container
 from sandloop_sandbox.docker import DockerSandbox, open_docker
 from sandloop_sandbox.engine import Engine
 from sandloop_sandbox.image import ensure_image
-from sandloop_sandbox.session import DockerSession
+from sandloop_sandbox.session import LineSession
 from sandloop_sandbox.sweep import sweep
 
 Ours = Callable[[], set[str]]
@@ -32,8 +33,8 @@ Ours = Callable[[], set[str]]
 
 def container_of(engine: Engine, session: SandboxSession) -> str:
     """The id of a session's container, found by its label."""
-    assert isinstance(session, DockerSession)
-    (container,) = engine.labelled(f"{LABEL}.session={session.name}")
+    assert isinstance(session, LineSession)
+    (container,) = engine.labelled(f"{LABEL}.session={session.opened.id}")
     return container
 
 
@@ -123,7 +124,7 @@ async def test_sessions_know_nothing_of_each_other(open_session: Open) -> None:
 
 
 async def test_close_is_quick_and_leaves_nothing(engine: Engine, ours: Ours) -> None:
-    session = await open_docker(SMALL, lambda line: None).open()
+    session = await open_docker(SMALL, SandboxOptions(), lambda line: None).open()
     await says(session, "import subprocess; subprocess.Popen(['sleep', '600'])")
     container = container_of(engine, session)
     started = time.perf_counter()
@@ -139,7 +140,7 @@ async def test_close_is_quick_and_leaves_nothing(engine: Engine, ours: Ours) -> 
 
 
 async def test_a_forgotten_session_leaves_nothing(engine: Engine) -> None:
-    session = await open_docker(SMALL, lambda line: None).open()
+    session = await open_docker(SMALL, SandboxOptions(), lambda line: None).open()
     container = container_of(engine, session)
     del session
 
@@ -147,7 +148,7 @@ async def test_a_forgotten_session_leaves_nothing(engine: Engine) -> None:
 
 
 async def test_a_cancelled_run_returns_at_once_and_leaves_nothing(engine: Engine) -> None:
-    session = await open_docker(SMALL, lambda line: None).open()
+    session = await open_docker(SMALL, SandboxOptions(), lambda line: None).open()
     container = container_of(engine, session)
     started = time.monotonic()
     with anyio.move_on_after(0.3):
@@ -163,7 +164,7 @@ async def test_a_cancelled_run_returns_at_once_and_leaves_nothing(engine: Engine
 async def test_a_cancelled_open_leaves_nothing(ours: Ours, after: float) -> None:
     before = ours()
     with anyio.move_on_after(after):
-        session = await open_docker(SMALL, lambda line: None).open()
+        session = await open_docker(SMALL, SandboxOptions(), lambda line: None).open()
         await session.close()
     with anyio.fail_after(30):
         while is_starting():
@@ -202,11 +203,12 @@ def test_a_client_killed_at_any_stage_leaves_no_container(engine: Engine, stage:
     program = f"""
     import anyio, sys
     from docker_runs import SMALL
+    from sandloop.options import SandboxOptions
     from sandloop_sandbox.docker import open_docker
     async def main():
-        session = await open_docker(SMALL, lambda line: None).open()
+        session = await open_docker(SMALL, SandboxOptions(), lambda line: None).open()
         await session.run('w', '1', 'python', lambda *a: None)
-        print(session.name, flush=True)
+        print(session.opened.id, flush=True)
         {source}
     anyio.run(main)
     """

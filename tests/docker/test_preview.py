@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from docker_runs import SMALL, fetched, local_file, says
+from sandloop.options import SandboxOptions
 from sandloop.ports import SandboxSession
 from sandloop_sandbox.docker import open_docker
 from sandloop_sandbox.engine import Engine
@@ -127,7 +128,7 @@ class Previews:
 @pytest.fixture(scope="module")
 async def previews(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Previews]:
     """One session for all previews of the module."""
-    session = await open_docker(SMALL, lambda line: None).open()
+    session = await open_docker(SMALL, SandboxOptions(), lambda line: None).open()
     await says(session, MAKE)
     await says(session, "import os; os.chdir('/workspace')")
     yield Previews(session, tmp_path_factory.mktemp("previews"))

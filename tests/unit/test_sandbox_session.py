@@ -8,11 +8,11 @@ from typing import cast
 import anyio
 import pytest
 
+from sandloop.events import SandboxOpened
 from sandloop.limits import Limits
 from sandloop_image import frames
-from sandloop_sandbox.container import Container
-from sandloop_sandbox.policy import Identity
-from sandloop_sandbox.session import DockerSession
+from sandloop_sandbox.cage import Cage
+from sandloop_sandbox.session import LineSession
 
 
 class StuckContainer:
@@ -20,7 +20,6 @@ class StuckContainer:
 
     def __init__(self) -> None:
         self.limits = Limits()
-        self.identity = Identity(session="s", uid=20_000, labels={})
         self.reading, self.go_on, self.ended = threading.Event(), threading.Event(), False
 
     @property
@@ -41,7 +40,7 @@ class StuckContainer:
 
 async def test_a_cancelled_fetch_is_a_cancelled_fetch_while_its_thread_still_reads() -> None:
     stuck = StuckContainer()
-    session = DockerSession(cast("Container", stuck))
+    session = LineSession(cast("Cage", stuck), SandboxOpened(sandbox="stuck", id="s"))
 
     async def fetch() -> None:
         async for _ in session.get("big"):

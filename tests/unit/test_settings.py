@@ -8,6 +8,7 @@ import pytest
 
 from sandloop.errors import BadSetting, MissingKey, UnknownModel
 from sandloop.limits import Limits
+from sandloop.options import SandboxOptions
 from sandloop.plugins import choose_model
 from sandloop.settings import Profile, Settings, resolve
 
@@ -34,7 +35,7 @@ def test_the_nearest_layer_wins_field_by_field(home: Path) -> None:
         SANDLOOP_MODEL="environment",
         SANDLOOP_STEP_SECONDS="9",
     )
-    assert (everything.route, everything.model, everything.sandbox) == ("local", "environment", "user")
+    assert (everything.route, everything.model, everything.sandbox) == ("local", "environment", SandboxOptions(engine="user"))
     assert everything.limits == Limits(turns=2, cpus=1.5, step_seconds=9)
 
 
@@ -45,7 +46,7 @@ def test_the_users_own_file_may_name_any_address_and_a_project_this_machine(home
 
 def test_without_any_layer_the_defaults_hold(home: Path) -> None:
     plain = resolved(home)
-    assert (plain.model, plain.route, plain.sandbox, plain.preview) == ("claude", "auto", "docker", True)
+    assert (plain.model, plain.route, plain.sandbox, plain.preview) == ("claude", "auto", SandboxOptions(), True)
     assert plain.limits == Limits()
 
 
