@@ -1,37 +1,59 @@
-"""Writes the table of limits in docs/settings.md from the fields of `Limits`: `python tools/settings_page.py` after a change."""
+"""Writes the tables in docs/settings.md from the fields they stand for: `python tools/settings_page.py` after a change."""
 
 from __future__ import annotations
 
 import ast
 import itertools
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs/settings.md"
 
 
-def limit_rows() -> list[str]:
-    """A row for each limit: name, default, the first sentence of what stands below the field."""
-    from sandloop.limits import Limits
-
-    tree = ast.parse((ROOT / "core/sandloop/limits.py").read_text("utf-8"))
+def documented(path: str) -> Iterator[tuple[str, str]]:
+    """The fields of the first class of a module, each with the text that stands below it."""
+    tree = ast.parse((ROOT / path).read_text("utf-8"))
     body = next(node for node in tree.body if isinstance(node, ast.ClassDef)).body
-    rows: list[str] = []
     for field, doc in itertools.pairwise(body):
         if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
             says = doc.value.value if isinstance(doc, ast.Expr) and isinstance(doc.value, ast.Constant) else ""
-            default = getattr(Limits(), field.target.id)
-            shown = "none" if default is None else f"{default:,}".replace(",", "_")
-            rows.append(f"| `{field.target.id}` | {shown} | {' '.join(str(says).split())} |")
+            yield field.target.id, " ".join(str(says).split())
+
+
+def limit_rows() -> list[str]:
+    """A row for each limit: name, default, what it bounds."""
+    from sandloop.limits import Limits
+
+    defaults = {name: getattr(Limits(), name) for name, _ in documented("core/sandloop/limits.py")}
+    shown = {name: "none" if value is None else f"{value:,}".replace(",", "_") for name, value in defaults.items()}
+    return [f"| `{name}` | {shown[name]} | {says} |" for name, says in documented("core/sandloop/limits.py")]
+
+
+def sandbox_rows() -> list[str]:
+    """A row for each option of the sandbox: name, variable, default, what it does."""
+    from sandloop.options import DEFAULT_OPTIONS
+
+    rows: list[str] = []
+    for name, says in documented("core/sandloop/options.py"):
+        default = getattr(DEFAULT_OPTIONS, name)
+        shown = "" if default in ((), None) else f"`{str(default).lower()}`"
+        variable = "SANDBOX" if name == "engine" else name.upper()
+        rows.append(f"| `{name}` | `SANDLOOP_{variable}` | {shown} | {says} |")
     return rows
 
 
-def with_table(page: str) -> str:
-    """The page with its table of limits made anew."""
-    table = "\n".join(["| limit | default | what it bounds |", "|---|---|---|", *limit_rows()])
-    return re.sub(r"(?s)(<!-- limits -->\n).*(\n<!-- /limits -->)", lambda m: m[1] + table + m[2], page)
+def with_tables(page: str) -> str:
+    """The page with its tables made anew."""
+    for mark, head, rows in (
+        ("limits", ["| limit | default | what it bounds |", "|---|---|---|"], limit_rows()),
+        ("sandbox", ["| option | variable | default | what it does |", "|---|---|---|---|"], sandbox_rows()),
+    ):
+        table = "\n".join([*head, *rows])
+        page = re.sub(rf"(?s)(<!-- {mark} -->\n).*(\n<!-- /{mark} -->)", lambda m, table=table: m[1] + table + m[2], page)
+    return page
 
 
 if __name__ == "__main__":
-    PAGE.write_text(with_table(PAGE.read_text("utf-8")), "utf-8")
+    PAGE.write_text(with_tables(PAGE.read_text("utf-8")), "utf-8")

@@ -84,6 +84,79 @@ def test_a_wrong_setting_is_named_with_its_file(home: Path, project: str, says: 
     assert "s3cret" not in str(raised.value)
 
 
+SANDBOX = SandboxOptions(packages=("geopandas==1.1.1", "shapely"), pool=3, warm="off", unsafe_network=True, runtime="runsc")
+
+
+def test_options_of_the_sandbox_are_layered_one_by_one(home: Path) -> None:
+    user = '[sandbox]\nruntime = "runsc"\nunsafe_network = true\npool = 9\npackages = ["other"]'
+    project = '[sandbox]\npackages = ["geopandas==1.1.1", "shapely"]\npool = 3'
+
+    assert resolved(home, user=user, project=project, SANDLOOP_WARM="off").sandbox == SANDBOX
+    assert SANDBOX.weakened == ("unsafe_network",)
+
+
+def test_the_sandbox_in_the_environment_and_in_the_call(home: Path) -> None:
+    environment = {
+        "SANDLOOP_SANDBOX": "bubblewrap",
+        "SANDLOOP_PACKAGES": "geopandas, shapely[vectorized]>=2",
+        "SANDLOOP_UNSAFE_MOUNTS": "/data sets:/data,/tmp/x:/x:rw",
+    }
+    assert resolved(home, **environment).sandbox == SandboxOptions(
+        engine="bubblewrap", packages=("geopandas", "shapely[vectorized]>=2"), unsafe_mounts=("/data sets:/data", "/tmp/x:/x:rw")
+    )
+    assert resolved(home, Settings(sandbox=SandboxOptions(pool=2)), **environment).sandbox == SandboxOptions(pool=2)
+    asked = resolve(packages=["xarray"], environ=environment, cwd=home).sandbox
+    assert asked is not None
+    assert (asked.engine, asked.packages) == ("bubblewrap", ("xarray",))
+
+
+@pytest.mark.parametrize(
+    ("user", "says"),
+    [
+        ("privileged = true", "would open the sandbox.*'unsafe_privileged'"),
+        ("network = 'host'", "'unsafe_network'"),
+        ("cap_add = ['NET_RAW']", "'unsafe_capabilities'"),
+        ("volumes = ['/var/run/docker.sock:/s']", "'unsafe_mounts'"),
+        ("runtme = 'runsc'", "Did you mean 'runtime'"),
+        ("packages = 'geopandas --index-url=https://evil.example'", "No address, path or option"),
+        ("packages = ['git+https://evil.example/x']", "No address, path or option"),
+        ("packages = ['./here']", "No address, path or option"),
+        ("packages = [3]", "list of texts"),
+        ("pool = -1", "from 0 to"),
+        ("pool = 1000", "from 0 to"),
+        ("warm = 'hot'", "must be one of auto"),
+        ("unsafe_network = 'perhaps'", "true or false"),
+        ("unsafe_mounts = ['data:/data']", "/host/folder"),
+        ("unsafe_capabilities = ['all of them']", "a capability"),
+        ("runtime = '../runc'", "a plain name"),
+    ],
+)
+def test_an_option_that_can_not_be_is_refused(home: Path, user: str, says: str) -> None:
+    with pytest.raises(BadSetting, match=says):
+        resolved(home, user="[sandbox]\n" + user)
+
+
+@pytest.mark.parametrize(
+    "project",
+    [
+        "[sandbox]\nunsafe_privileged = true",
+        "[sandbox]\nruntime = 'weak'",
+        "[sandbox]\nengine = 'weak'",
+        "sandbox = 'weak'",
+        "[sandbox]\nunsafe_mounts = ['/:/host:rw']",
+    ],
+)
+def test_a_projects_file_can_not_weaken_the_sandbox(home: Path, project: str) -> None:
+    with pytest.raises(BadSetting, match="may not stand in a project's file"):
+        resolved(home, project=project)
+
+
+@pytest.mark.parametrize("options", [SandboxOptions(packages=("-e .",)), SandboxOptions(pool=-1), SandboxOptions(runtime="a b")])
+def test_the_options_of_a_call_are_checked_too(home: Path, options: SandboxOptions) -> None:
+    with pytest.raises(BadSetting):
+        resolved(home, Settings(sandbox=options))
+
+
 def test_a_wrong_variable_names_the_environment(home: Path) -> None:
     with pytest.raises(BadSetting, match="the environment"):
         resolved(home, SANDLOOP_ROUTE="remote")
