@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -96,7 +97,7 @@ def test_options_of_the_sandbox_are_layered_one_by_one(home: Path) -> None:
 
 
 def test_the_sandbox_in_the_environment_and_in_the_call(home: Path) -> None:
-    environment = {
+    environment: dict[str, Any] = {
         "SANDLOOP_SANDBOX": "bubblewrap",
         "SANDLOOP_PACKAGES": "geopandas, shapely[vectorized]>=2",
         "SANDLOOP_UNSAFE_MOUNTS": "/data sets:/data,/tmp/x:/x:rw",
