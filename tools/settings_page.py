@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import itertools
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -50,8 +49,9 @@ def with_tables(page: str) -> str:
         ("limits", ["| limit | default | what it bounds |", "|---|---|---|"], limit_rows()),
         ("sandbox", ["| option | variable | default | what it does |", "|---|---|---|---|"], sandbox_rows()),
     ):
-        table = "\n".join([*head, *rows])
-        page = re.sub(rf"(?s)(<!-- {mark} -->\n).*(\n<!-- /{mark} -->)", lambda m, table=table: m[1] + table + m[2], page)
+        before, begin, rest = page.partition(f"<!-- {mark} -->\n")
+        _, end, after = rest.partition(f"\n<!-- /{mark} -->")
+        page = before + begin + "\n".join([*head, *rows]) + end + after
     return page
 
 
