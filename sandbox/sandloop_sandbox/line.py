@@ -25,11 +25,17 @@ SEND_SECONDS = 60.0
 class Line:
     """Frames to and from one supervisor. One thread at a time reads; `hang_up` and `send` may come from others."""
 
-    def __init__(self, attached: Any) -> None:
+    def __init__(self, attached: Any, *, multiplexed: bool = True) -> None:
+        """
+        Args:
+            attached: A stream socket, or what the SDK gave that holds one.
+            multiplexed: Whether the engine's headers stand before each piece; else it is the supervisor's standard output alone.
+        """
         self._attached = attached
         """What the SDK gave: it keeps the HTTP response, and so the connection, alive."""
         self._socket: socket.socket = getattr(attached, "_sock", attached)
-        self._streams, self._frames = Demultiplexer(), frames.Decoder(frames.FROM_SUPERVISOR)
+        self._streams = Demultiplexer() if multiplexed else None
+        self._frames = frames.Decoder(frames.FROM_SUPERVISOR)
         self._read = deque[frames.Frame]()
         self._stderr = bytearray()
         self._sending, self._reading = threading.Lock(), threading.Lock()
@@ -78,6 +84,9 @@ class Line:
         return data
 
     def _take(self, data: bytes) -> None:
+        if self._streams is None:
+            self._read.extend(self._frames.feed(data))
+            return
         for stream, piece in self._streams.feed(data):
             if stream == "stdout":
                 self._read.extend(self._frames.feed(piece))
