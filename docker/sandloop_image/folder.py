@@ -136,25 +136,30 @@ class Incoming:
             raise Refused(f"can't be written ({error.strerror})") from error
 
     def write(self, data: bytes) -> None:
+        """Write more of it. Raises `Refused`."""
         view = memoryview(data)
         while view:
             try:
                 written = os.write(self._file, view)
             except OSError as error:
-                os.unlink(f"{INPUT}/{self._name}")
                 raise Refused(f"can't be written ({error.strerror}): raise Limits.input_bytes") from error
             view = view[written:]
             self.size += written
 
-    def finish(self) -> None:
-        """Show it in the working folder. Raises `Refused`."""
+    def finish(self, modified: int) -> None:
+        """Show it in the working folder, with its time of modification (in ns). Raises `Refused`."""
         try:
+            os.utime(self._file, ns=(modified, modified))
             os.symlink(f"{INPUT}/{self._name}", f"{WORK}/{self._name}")
         except OSError as error:
-            os.unlink(f"{INPUT}/{self._name}")
             raise Refused(f"can't be shown in the working folder ({error.strerror})") from error
 
+    def drop(self) -> None:
+        """Leave nothing of it."""
+        os.unlink(f"{INPUT}/{self._name}")
+
     def close(self) -> None:
+        """No more comes."""
         os.close(self._file)
         os.chmod(INPUT, 0o500)
 

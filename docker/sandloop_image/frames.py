@@ -4,7 +4,7 @@ A frame is one byte of kind, four bytes of length (big-endian) and at most 1 MiB
 keys and values as UTF-8 text, separated by NUL. A record is flat, so there is no depth to bound, and it needs no `json`,
 whose import is a tenth of the supervisor's start.
 
-    host to supervisor            C command    D data of the command (an empty one ends it)
+    host to supervisor            C command    D data of the command (an empty one ends it)    X the data is given up
     supervisor to host            A answer     O E live output   o e its tail   D data   F S names of a listing
     supervisor to kernel          C cell
     kernel to supervisor          A claim
@@ -14,14 +14,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+HEADER = 5
 MAX_PAYLOAD = 1 << 20
 MAX_FIELDS = 64
 
 COMMAND, DATA, ANSWER = b"C", b"D", b"A"
 STDOUT, STDERR, STDOUT_TAIL, STDERR_TAIL = b"O", b"E", b"o", b"e"
-FILES, SKIPPED = b"F", b"S"
+FILES, SKIPPED, GIVEN_UP = b"F", b"S", b"X"
 
-FROM_HOST = COMMAND + DATA
+FROM_HOST = COMMAND + DATA + GIVEN_UP
 FROM_SUPERVISOR = ANSWER + STDOUT + STDERR + STDOUT_TAIL + STDERR_TAIL + DATA + FILES + SKIPPED
 FROM_KERNEL = ANSWER
 
@@ -34,37 +35,67 @@ class Malformed(Exception):
 
 def frame(kind: bytes, payload: bytes = b"") -> bytes:
     """One frame as it goes over the wire."""
-    if len(kind) != 1 or len(payload) > MAX_PAYLOAD:
-        raise Malformed(f"a frame of {len(payload)} bytes")
-    return kind + len(payload).to_bytes(4, "big") + payload
+    return header(kind, len(payload)) + payload
+
+
+def header(kind: bytes, size: int) -> bytes:
+    """What stands before a payload of that size."""
+    if len(kind) != 1 or size > MAX_PAYLOAD:
+        raise Malformed(f"a frame of {size} bytes")
+    return kind + size.to_bytes(4, "big")
 
 
 class Decoder:
-    """Finds the frames in a stream of bytes, whatever pieces it comes in. Holds at most one frame."""
+    """Finds the frames in a stream of bytes, whatever pieces it comes in. Holds at most one frame.
 
-    def __init__(self, kinds: bytes) -> None:
-        self._kinds, self._buffer = kinds, bytearray()
+    Frames of the kinds `passed` are not put together but passed on in pieces, as they come: only an empty frame is an empty piece.
+    """
+
+    def __init__(self, kinds: bytes, passed: bytes = b"") -> None:
+        self._kinds, self._passed = kinds, passed
+        self._buffer = bytearray()
+        """Header and payload, as far as they came, of a frame that is put together."""
+        self._kind, self._left = b"", 0
+        """Of a frame that is passed on."""
 
     def feed(self, data: bytes) -> Iterator[Frame]:
         """Yields every frame that is complete. Raises `Malformed` at the first bytes that can't be a frame."""
-        self._buffer += data
-        while len(self._buffer) >= 5:
-            kind, size = bytes(self._buffer[:1]), int.from_bytes(self._buffer[1:5], "big")
-            if kind not in self._kinds:
-                raise Malformed(f"a frame of kind {kind!r}")
-            if size > MAX_PAYLOAD:
-                raise Malformed(f"a frame of {size} bytes")
-            if len(self._buffer) < 5 + size:
-                return
-            with memoryview(self._buffer) as view:
-                payload = bytes(view[5 : 5 + size])
-            del self._buffer[: 5 + size]
-            yield kind, payload
+        at = 0
+        while at < len(data):
+            if self._left:
+                piece = data[at : at + self._left]
+                at += len(piece)
+                self._left -= len(piece)
+                yield self._kind, piece
+                continue
+            part = data[at : at + self._missing()]
+            at += len(part)
+            self._buffer += part
+            if len(self._buffer) == HEADER:
+                self._take_header()
+            if not self._left and not self._missing():
+                kind, payload = bytes(self._buffer[:1]), bytes(self._buffer[HEADER:])
+                self._buffer.clear()
+                yield kind, payload
+
+    def _missing(self) -> int:
+        held = len(self._buffer)
+        return HEADER - held if held < HEADER else HEADER + int.from_bytes(self._buffer[1:HEADER], "big") - held
+
+    def _take_header(self) -> None:
+        kind, size = bytes(self._buffer[:1]), self._missing()
+        if kind not in self._kinds:
+            raise Malformed(f"a frame of kind {kind!r}")
+        if size > MAX_PAYLOAD:
+            raise Malformed(f"a frame of {size} bytes")
+        if kind in self._passed and size:
+            self._kind, self._left = kind, size
+            self._buffer.clear()
 
     @property
     def empty(self) -> bool:
         """Whether the stream stands between two frames."""
-        return not self._buffer
+        return not self._buffer and not self._left
 
 
 def record(fields: Mapping[str, str | int | float]) -> bytes:

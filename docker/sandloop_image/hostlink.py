@@ -24,7 +24,7 @@ class HostLink:
     def __init__(self, ends_at: float) -> None:
         self.inbox: deque[frames.Frame] = deque()
         self._ends_at = ends_at
-        self._decoder = frames.Decoder(frames.FROM_HOST)
+        self._decoder = frames.Decoder(frames.FROM_HOST, passed=frames.DATA)
         self._outgoing: deque[memoryview] = deque()
         os.set_blocking(1, False)
 

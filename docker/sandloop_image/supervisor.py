@@ -7,6 +7,7 @@ line or the session's time ends. Standard library only, as few imports as it get
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -144,24 +145,21 @@ class Supervisor:
 
     def put(self, command: Mapping[str, str]) -> None:
         """Take a file in."""
-        incoming, refused = None, ""
+        incoming, refused, data = None, "", self._data()
         try:
             incoming = Incoming(command["name"])
+            for piece in data:
+                incoming.write(piece)
+            incoming.finish(int(command["modified"]))
         except Refused as error:
             refused = str(error)
-        for data in self._data():
-            if incoming is not None and not refused:
-                try:
-                    incoming.write(data)
-                except Refused as error:
-                    refused = str(error)
+            if incoming is not None:
+                incoming.drop()
         if incoming is not None:
-            try:
-                if not refused:
-                    incoming.finish()
-            except Refused as error:
-                refused = str(error)
             incoming.close()
+        with contextlib.suppress(Refused):
+            for _ in data:
+                continue  # the rest of what was refused
         self.host.answer(op="put", n=command["n"], refused=refused, size=incoming.size if incoming else 0)
 
     def list(self, command: Mapping[str, str]) -> None:
@@ -205,6 +203,10 @@ class Supervisor:
     def _data(self) -> Iterator[bytes]:
         while True:
             kind, payload = self.host.next_frame()
+            if kind == frames.GIVEN_UP:
+                raise Refused("was given up")
+            if kind == frames.COMMAND and frames.parse_record(payload).get("op") == "interrupt":
+                continue  # of a step that has ended meanwhile
             if kind != frames.DATA:
                 raise frames.Malformed("a command in the middle of data")
             if not payload:

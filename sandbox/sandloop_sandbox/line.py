@@ -5,11 +5,14 @@ Whatever comes is untrusted: a stream or a frame that no honest supervisor sends
 
 from __future__ import annotations
 
+import select
 import socket
+import ssl
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from sandloop.errors import SandboxLost
@@ -18,8 +21,9 @@ from sandloop_sandbox.stream import Demultiplexer
 
 _PIECE = 1 << 18
 _KEPT_STDERR = 4_000
+_NOT_NOW = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 SEND_SECONDS = 60.0
-"""How long a supervisor may take none of what we send."""
+"""How long a supervisor may take to take a frame."""
 
 
 class Line:
@@ -34,54 +38,73 @@ class Line:
         self._attached = attached
         """What the SDK gave: it keeps the HTTP response, and so the connection, alive."""
         self._socket: socket.socket = getattr(attached, "_sock", attached)
+        # A blocking call with a timeout costs two system calls more, and its timeout is the socket's: sender and reader share it.
+        self._socket.setblocking(False)
         self._streams = Demultiplexer() if multiplexed else None
-        self._frames = frames.Decoder(frames.FROM_SUPERVISOR)
+        self._frames = frames.Decoder(frames.FROM_SUPERVISOR, passed=frames.DATA)
         self._read = deque[frames.Frame]()
         self._stderr = bytearray()
         self._sending, self._reading = threading.Lock(), threading.Lock()
+        self._counting, self._users = threading.Lock(), 0
         self._hung_up = False
 
     def send(self, kind: bytes, payload: bytes = b"") -> None:
         """Send one frame. Raises `SandboxLost`."""
-        self._send(frames.frame(kind, payload))
-
-    def _send(self, wire: bytes) -> None:
-        try:
-            with self._sending:
-                self._socket.settimeout(SEND_SECONDS)
-                self._socket.sendall(wire)
-        except OSError as error:
-            raise self.lost(f"its line broke ({error})") from error
+        self.send_wire(frames.frame(kind, payload), time.monotonic() + SEND_SECONDS)
 
     def command(self, *data: bytes, **fields: str | int | float) -> None:
         """Send a command, with short data at once."""
         wire = frames.frame(frames.COMMAND, frames.record(fields))
-        self._send(wire + b"".join(frames.frame(frames.DATA, piece) for piece in data))
+        self.send_wire(wire + b"".join(frames.frame(frames.DATA, piece) for piece in data), time.monotonic() + SEND_SECONDS)
+
+    def send_wire(self, wire: bytes | memoryview, deadline: float) -> None:
+        """Send whole frames as they stand, by `deadline` on the monotonic clock. Raises `SandboxLost`."""
+        with self._in_use(), self._sending:
+            rest = memoryview(wire)
+            while rest:
+                try:
+                    rest = rest[self._socket.send(rest) :]
+                except _NOT_NOW:
+                    self._wait(select.POLLOUT, deadline, "it did not take what was sent")
+                except OSError as error:
+                    raise self.lost(f"its line broke ({error})") from error
 
     def read(self, deadline: float) -> frames.Frame:
-        """The next frame, by `deadline` on the monotonic clock. Raises `SandboxLost`."""
-        with self._reading:
+        """The next frame, by `deadline` on the monotonic clock; of data, the next piece. Raises `SandboxLost`."""
+        with self._in_use(), self._reading:
             try:
                 while not self._read:
                     self._take(self._received(deadline))
                 return self._read.popleft()
             except frames.Malformed as error:
                 raise self.lost(f"it sent {error}") from error
-            finally:
-                if self._hung_up:
-                    self._close()
 
     def _received(self, deadline: float) -> bytes:
-        try:
-            self._socket.settimeout(max(0.001, deadline - time.monotonic()))
-            data = self._socket.recv(_PIECE)
-        except TimeoutError as error:
-            raise self.lost("it did not answer in time") from error
-        except OSError as error:
-            raise self.lost(f"its line broke ({error})") from error
-        if not data:
-            raise self.lost("it ended by itself, or the engine did")
-        return data
+        while True:
+            try:
+                # Before each piece: a supervisor that never stops talking is late, too.
+                self._check_time(deadline, "it did not answer in time")
+                data = self._socket.recv(_PIECE)
+            except _NOT_NOW:
+                self._wait(select.POLLIN, deadline, "it did not answer in time")
+                continue
+            except OSError as error:
+                raise self.lost(f"its line broke ({error})") from error
+            if not data:
+                raise self.lost("it ended by itself, or the engine did")
+            return data
+
+    def _wait(self, event: int, deadline: float, late: str) -> None:
+        left = self._check_time(deadline, late)
+        poll = select.poll()
+        poll.register(self._socket, event)
+        poll.poll(1000 * min(left, 3600.0))  # the callers come again
+
+    def _check_time(self, deadline: float, late: str) -> float:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise self.lost(late)
+        return left
 
     def _take(self, data: bytes) -> None:
         if self._streams is None:
@@ -100,18 +123,25 @@ class Line:
 
     def hang_up(self) -> None:
         """End the line, and with it the container. Idempotent; a reader in another thread gets `SandboxLost` at once."""
-        self._hung_up = True
-        try:
-            self._socket.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            return self._close()  # it was broken already
-        # Closed by the reader, if there is one: a descriptor that is polled must not be given to somebody else.
-        if self._reading.acquire(blocking=False):
+        with self._in_use():
+            self._hung_up = True
             try:
-                self._close()
-            finally:
-                self._reading.release()
-        return None
+                self._socket.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                return  # it was broken already
+
+    @contextmanager
+    def _in_use(self) -> Generator[None]:
+        """Closed by the last one to leave: a descriptor that is polled must not be given to somebody else."""
+        with self._counting:
+            self._users += 1
+        try:
+            yield
+        finally:
+            with self._counting:
+                self._users -= 1
+                if self._hung_up and not self._users:
+                    self._close()
 
     def _close(self) -> None:
         response = getattr(self._attached, "_response", None)

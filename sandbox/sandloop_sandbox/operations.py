@@ -6,8 +6,13 @@ kernel claims about itself (the error's name, value and traceback) is passed on 
 
 from __future__ import annotations
 
+import math
+import os
+import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from io import FileIO
 from pathlib import Path
 from typing import Literal
 
@@ -22,12 +27,23 @@ from sandloop_sandbox.output import Heard
 
 PIECE = 1 << 19
 ANSWER_SECONDS = 60.0
-"""Of an operation that is no step. Files: of each piece."""
+"""Of an operation that is no step. Files: beside what their size allows."""
+SLOWEST = 250_000
+"""Bytes of a file in a second, below which a supervisor only keeps us waiting."""
 PREVIEW_SECONDS = 60.0
 """The supervisor's own bound is 10."""
 LATE_SECONDS = 45.0
 """The host's last word on time: a step's own limit, plus the interrupt's grace, plus the libraries' loading on a busy machine."""
 MAX_SOURCE = 1_000_000
+MAX_NAME_BYTES, MAX_LISTED = 1_000, 20_002
+"""Of a listing; the supervisor keeps to them."""
+MAX_WORDS = 500
+"""Characters of a reason that the supervisor gives."""
+MAX_PREVIEW = 20_000
+MAX_NAME, MAX_VALUE, MAX_TRACE = 200, 4_000, 20_000
+"""Characters of a claim; the supervisor keeps to them."""
+MOST_AT_ONCE, MOST_A_SECOND = 100, 500
+"""Frames of live output: an honest supervisor sends one for each 32 KiB, or each 5 ms for each stream."""
 
 
 def run(line: Line, number: int, code_id: str, source: str, language: Language, limits: Limits, on_output: OnOutput) -> CodeRan:
@@ -46,85 +62,150 @@ def run(line: Line, number: int, code_id: str, source: str, language: Language, 
         frames.STDOUT_TAIL: out.tail,
         frames.STDERR_TAIL: err.tail,
     }
-    deadline = time.monotonic() + limits.step_seconds + LATE_SECONDS
+    began = time.monotonic()
+    deadline = began + limits.step_seconds + LATE_SECONDS
+    most = MOST_AT_ONCE + limits.output_kept // 10_000
+    heard = 0
     try:
         while (read := line.read(deadline))[0] in take:
             take[read[0]](read[1])
+            heard += 1
+            if heard > most + MOST_A_SECOND * (time.monotonic() - began):
+                raise frames.Malformed("its output in too many pieces")
         return _code_ran(code_id, _answer_to("run", number, line, *read), out, err)
     except (frames.Malformed, ValueError, KeyError) as error:
         raise line.lost(f"it sent a result that can't be: {error}") from error
 
 
 def _code_ran(code_id: str, fields: dict[str, str], out: Heard, err: Heard) -> CodeRan:
-    stdout, stdout_cut = out.finish(int(fields["out"]))
-    stderr, stderr_cut = err.finish(int(fields["err"]))
-    error = CodeError(name=fields["name"], value=fields["value"], traceback=fields["trace"]) if fields["name"] else None
+    stdout, stdout_cut = out.finish(_count(fields["out"]))
+    stderr, stderr_cut = err.finish(_count(fields["err"]))
+    name, value, trace = fields["name"][:MAX_NAME], fields["value"][:MAX_VALUE], fields["trace"][:MAX_TRACE]
     return CodeRan(
         code_id=code_id,
-        exit_code=int(fields["exit"]),
+        exit_code=_count(fields["exit"], most=255),
         stdout=stdout,
         stderr=stderr,
         stdout_cut=stdout_cut,
         stderr_cut=stderr_cut,
-        error=error,
-        seconds=round(float(fields["seconds"]), 6),
+        error=CodeError(name=name, value=value, traceback=trace) if name else None,
+        seconds=_seconds(fields["seconds"]),
         stopped_by=_stopped_by(fields["stopped"]),
         state=_state(fields["state"]),
     )
 
 
+class _Patience:
+    """How long the moving of a file may keep us waiting: some time, and more as it gets on. Time of our own doesn't count."""
+
+    def __init__(self) -> None:
+        self._left, self.deadline = ANSWER_SECONDS, 0.0
+
+    @contextmanager
+    def waiting(self) -> Generator[None]:
+        """Around each wait; it has to end by `deadline`."""
+        self.deadline = time.monotonic() + self._left
+        yield
+        self._left = self.deadline - time.monotonic()
+
+    def moved(self, size: int) -> None:
+        self._left += size / SLOWEST
+
+
 def put(line: Line, number: int, name: str, path: Path) -> None:
-    """Copy a file in, piece by piece."""
+    """Copy a file in, piece by piece. Raises `BadFile` when it can't be read to its end, or is refused; the line goes on."""
+    _check_name(name)
+    with _opened(name, path) as file:
+        about = os.fstat(file.fileno())
+        line.command(op="put", n=number, name=name, modified=about.st_mtime_ns)
+        unreadable = _send_file(line, file, about.st_size)
+    line.send(frames.GIVEN_UP if unreadable else frames.DATA)
+    fields = _one_answer("put", number, line, ANSWER_SECONDS)
+    refused = expect(fields, "refused", line)[:MAX_WORDS]
+    if unreadable:
+        raise BadFile(name=name, why=f"can't be read to its end: {unreadable}", do="Copy it, and give the copy")
+    if refused:
+        raise BadFile(name=name, why=f"can't be put into the sandbox: it {refused}", do="Give it another name, or leave it out")
+
+
+def _opened(name: str, path: Path) -> FileIO:
     try:
-        file = path.open("rb", buffering=0)
+        # It was a regular file when it was taken; opening what became a pipe must not wait for a writer.
+        file = FileIO(path, opener=lambda path, flags: os.open(path, flags | os.O_NONBLOCK))
     except OSError as error:
         raise BadFile(name=name, why=f"can't be read any more ({error.strerror})", do="Check that it is still there") from error
-    with file:
-        line.command(op="put", n=number, name=name)
-        while piece := file.read(PIECE):
-            line.send(frames.DATA, piece)
-    line.send(frames.DATA)
-    fields = _one_answer("put", number, line, ANSWER_SECONDS)
-    if refused := expect(fields, "refused", line):
-        raise BadFile(name=name, why=f"can't be put into the sandbox: it {refused}", do="Give it another name, or leave it out")
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise BadFile(name=name, why="is no regular file any more", do="Check that it is still there")
+    return file
+
+
+def _send_file(line: Line, file: FileIO, size: int) -> str:
+    """Send as much as it had when it was opened, in frames of data; returns why that was not possible."""
+    wire, patience = bytearray(frames.HEADER + PIECE), _Patience()
+    with memoryview(wire) as view:
+        while size:
+            try:
+                read = file.readinto(view[frames.HEADER : frames.HEADER + min(PIECE, size)])
+            except OSError as error:
+                return error.strerror or "it can't be read"
+            if not read:
+                return "it became shorter meanwhile"
+            size -= read
+            view[: frames.HEADER] = frames.header(frames.DATA, read)
+            with patience.waiting():
+                line.send_wire(view[: frames.HEADER + read], patience.deadline)
+            patience.moved(read)
+    return ""
 
 
 def listing(line: Line, number: int) -> Listing:
     """What stands in the working folder."""
     line.command(op="list", n=number)
-    files: list[str] = []
-    skipped: list[str] = []
     deadline = time.monotonic() + ANSWER_SECONDS
-    while (read := line.read(deadline))[0] in (frames.FILES, frames.SKIPPED):
-        (files if read[0] == frames.FILES else skipped).extend(_texts(line, read[1]))
-    _answer_to("list", number, line, *read)
+    files, skipped = (_texts(line, kind, *line.read(deadline)) for kind in (frames.FILES, frames.SKIPPED))
+    _answer_to("list", number, line, *line.read(deadline))
     try:
         rows = zip(files[::3], files[1::3], files[2::3], strict=True)
-        found = tuple(FoundFile(name=name, size=int(size), version=version) for name, size, version in rows)
-        return Listing(files=found, skipped=tuple(zip(skipped[::2], skipped[1::2], strict=True)))
+        found = tuple(FoundFile(name=_file_name(name), size=_count(size), version=version[:100]) for name, size, version in rows)
+        if len({file.name for file in found}) < len(found):
+            raise ValueError("a name that comes twice")
+        left_out = zip(skipped[::2], skipped[1::2], strict=True)
+        return Listing(files=found, skipped=tuple((name[:MAX_NAME_BYTES], why[:MAX_WORDS]) for name, why in left_out))
     except ValueError as error:
         raise line.lost(f"it sent a listing that can't be: {error}") from error
 
 
 def get(line: Line, number: int, name: str, most: int) -> Iterator[bytes]:
     """Yield the bytes of a file. Must be read to its end."""
+    _check_name(name)
     line.command(op="get", n=number, name=name, most=most)
-    got = 0
-    while (read := line.read(time.monotonic() + ANSWER_SECONDS))[0] == frames.DATA:
-        got += len(read[1])
-        if got > most:
-            raise line.lost("it sent more of a file than was asked for")
-        yield read[1]
-    fields = _answer_to("get", number, line, *read)
-    if refused := expect(fields, "refused", line):
+    got, patience = 0, _Patience()
+    while True:
+        with patience.waiting():
+            kind, payload = line.read(patience.deadline)
+        if kind != frames.DATA:
+            break
+        got += len(payload)
+        if got > most or not payload:
+            raise line.lost("it sent more of a file than was asked for" if payload else "it sent nothing as a piece of a file")
+        patience.moved(len(payload))
+        yield payload
+    fields = _answer_to("get", number, line, kind, payload)
+    if refused := expect(fields, "refused", line)[:MAX_WORDS]:
         raise BadFile(name=name, why=f"can't be brought back: it {refused}", do="Write it as a plain, smaller file")
 
 
 def preview(line: Line, number: int, name: str) -> str:
     """A short description of an input file, or a sentence why there is none."""
+    _check_name(name)
     line.command(op="preview", n=number, name=name)
     fields = _one_answer("preview", number, line, PREVIEW_SECONDS)
-    text, stopped = expect(fields, "text", line).strip(), expect(fields, "stopped", line)
+    text = expect(fields, "text", line)[:MAX_PREVIEW].strip()
+    try:
+        stopped = _stopped_by(expect(fields, "stopped", line))
+    except ValueError as error:
+        raise line.lost(f"it sent a preview that can't be: {error}") from error
     if stopped != "itself":
         return f"(no preview: it was stopped by its limit of {stopped})"
     return text if text and expect(fields, "exit", line) == "0" else "(no preview: the file can't be read as what it seems to be)"
@@ -141,11 +222,38 @@ def _answer_to(op: str, number: int, line: Line, kind: bytes, payload: bytes) ->
     return fields
 
 
-def _texts(line: Line, payload: bytes) -> list[str]:
+def _check_name(name: str) -> None:
+    if len(name.encode("utf-8", "replace")) > MAX_NAME_BYTES:
+        raise BadFile(name=name[:100], why=f"has a name of more than {MAX_NAME_BYTES} bytes", do="Give it a shorter one")
+
+
+def _texts(line: Line, wanted: bytes, kind: bytes, payload: bytes) -> list[str]:
+    if kind != wanted or payload.count(b"\0") > MAX_LISTED:
+        raise line.lost("it sent a listing that can't be")
     try:
         return frames.parse_texts(payload)
     except frames.Malformed as error:
         raise line.lost(f"it sent {error}") from error
+
+
+def _file_name(text: str) -> str:
+    if not text or len(text.encode()) > MAX_NAME_BYTES:
+        raise ValueError(f"the name {text[:100]!r}")
+    return text
+
+
+def _count(text: str, most: int = 1 << 62) -> int:
+    """A number as the supervisor writes them; `int` takes more, and other digits than ours."""
+    if not (text.isascii() and text.isdigit() and len(text) < 20 and int(text) <= most):
+        raise ValueError(f"the number {text[:50]!r}")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text[:50])
+    if not (math.isfinite(seconds) and seconds >= 0):
+        raise ValueError(f"{text[:50]!r} seconds")
+    return round(seconds, 6)
 
 
 def _stopped_by(text: str) -> StoppedBy:
@@ -153,7 +261,7 @@ def _stopped_by(text: str) -> StoppedBy:
         case "itself" | "time" | "memory" | "output" | "processes" | "disk" | "interrupt":
             return text
         case _:
-            raise ValueError(f"stopped by {text!r}")
+            raise ValueError(f"stopped by {text[:50]!r}")
 
 
 def _state(text: str) -> Literal["kept", "lost"]:
@@ -161,4 +269,4 @@ def _state(text: str) -> Literal["kept", "lost"]:
         case "kept" | "lost":
             return text
         case _:
-            raise ValueError(f"state {text!r}")
+            raise ValueError(f"state {text[:50]!r}")

@@ -187,8 +187,8 @@ def check_facts(
 
 def _unsafe(control: str, found: str | None, wanted: str) -> Unsafe:
     do = f"It has to be {wanted}: use an engine that applies its limits, such as Docker with root on cgroup v2 or v1"
-    return Unsafe(control=control, found=repr(found), do=do)
+    return Unsafe(control=control, found=repr(found and found[:200]), do=do)
 
 
 def _number(text: str | None) -> int:
-    return int(text) if text is not None and text.isdigit() else -1
+    return int(text) if text is not None and text.isascii() and text.isdigit() and len(text) < 20 else -1

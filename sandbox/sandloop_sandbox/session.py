@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import weakref
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from typing import TypeVar
 
 import anyio
-from anyio import to_thread
+from anyio import CapacityLimiter, to_thread
+from anyio.lowlevel import RunVar
 
 from sandloop.errors import SandloopError
 from sandloop.events import CodeRan, Language, SandboxOpened
@@ -16,6 +18,7 @@ from sandloop_sandbox import operations
 from sandloop_sandbox.cage import Cage
 
 T = TypeVar("T")
+_threads: RunVar[CapacityLimiter] = RunVar("sandloop_threads")
 _BATCH = 1 << 21
 """Bytes of a file that a thread brings at a time: a hop between threads costs as much as 40 kB."""
 
@@ -70,7 +73,7 @@ class LineSession:
 
     async def interrupt(self) -> None:
         number = self._number
-        await to_thread.run_sync(lambda: self._cage.line.command(op="interrupt", n=number), abandon_on_cancel=True)
+        await _run_sync(lambda: self._cage.line.command(op="interrupt", n=number))
 
     async def close(self) -> None:
         self._net()
@@ -84,7 +87,7 @@ class LineSession:
     async def _in_thread(self, work: Callable[[], T]) -> T:
         """Blocking work, and the end of the cage when it was not done to its end: half an exchange can't be continued."""
         try:
-            return await to_thread.run_sync(work, abandon_on_cancel=True)
+            return await _run_sync(work)
         except SandloopError as error:
             if error.exit_code == 4:
                 self._cage.end()
@@ -94,13 +97,24 @@ class LineSession:
             raise
 
 
+async def _run_sync(work: Callable[[], T]) -> T:
+    """In a thread, however many cells run: each blocks one, and the limiter that everybody shares ends at 40."""
+    try:
+        limiter = _threads.get()
+    except LookupError:
+        limiter = CapacityLimiter(math.inf)
+        _threads.set(limiter)
+    return await to_thread.run_sync(work, abandon_on_cancel=True, limiter=limiter)
+
+
 def _batch(pieces: Iterator[bytes]) -> tuple[bytes, bool]:
-    batch = bytearray()
+    batch, size = list[bytes](), 0
     for piece in pieces:
-        batch += piece
-        if len(batch) >= _BATCH:
-            return bytes(batch), False
-    return bytes(batch), True
+        batch.append(piece)
+        size += len(piece)
+        if size >= _BATCH:
+            return b"".join(batch), False
+    return b"".join(batch), True
 
 
 def _exhaust(pieces: Iterator[bytes]) -> None:
