@@ -19,7 +19,7 @@ from typing import Literal
 from sandloop.errors import BadFile
 from sandloop.events import CodeError, CodeRan, Language, StoppedBy
 from sandloop.limits import Limits
-from sandloop.ports import FoundFile, Listing, OnOutput
+from sandloop.ports import FoundFile, Listing, LocalFile, OnOutput
 from sandloop_image import frames
 from sandloop_sandbox.container import answer
 from sandloop_sandbox.line import Line, expect
@@ -112,13 +112,14 @@ class _Patience:
         self._left += size / SLOWEST
 
 
-def put(line: Line, number: int, name: str, path: Path) -> None:
-    """Copy a file in, piece by piece. Raises `BadFile` when it can't be read to its end, or is refused; the line goes on."""
+def put(line: Line, number: int, given: LocalFile) -> None:
+    """Copy a file in, as long as it was when it was taken. Raises `BadFile` when it can't be; the line goes on."""
+    name = given.file.name
     _check_name(name)
-    with _opened(name, path) as file:
+    with _opened(name, given.path) as file:
         about = os.fstat(file.fileno())
         line.command(op="put", n=number, name=name, modified=about.st_mtime_ns)
-        unreadable = _send_file(line, file, about.st_size)
+        unreadable = _send_file(line, file, given.file.size or about.st_size)
     line.send(frames.GIVEN_UP if unreadable else frames.DATA)
     fields = _one_answer("put", number, line, ANSWER_SECONDS)
     refused = expect(fields, "refused", line)[:MAX_WORDS]
@@ -141,7 +142,7 @@ def _opened(name: str, path: Path) -> FileIO:
 
 
 def _send_file(line: Line, file: FileIO, size: int) -> str:
-    """Send as much as it had when it was opened, in frames of data; returns why that was not possible."""
+    """Send that much of it, in frames of data; returns why that was not possible."""
     wire, patience = bytearray(frames.HEADER + PIECE), _Patience()
     with memoryview(wire) as view:
         while size:
@@ -150,7 +151,7 @@ def _send_file(line: Line, file: FileIO, size: int) -> str:
             except OSError as error:
                 return error.strerror or "it can't be read"
             if not read:
-                return "it became shorter meanwhile"
+                return "it has become shorter"
             size -= read
             view[: frames.HEADER] = frames.header(frames.DATA, read)
             with patience.waiting():

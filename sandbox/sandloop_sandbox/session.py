@@ -39,7 +39,7 @@ class LineSession:
             await self._put(file)
 
     async def _put(self, file: LocalFile) -> None:
-        await self._do(lambda number: operations.put(self._cage.line, number, file.file.name, file.path))
+        await self._do(lambda number: operations.put(self._cage.line, number, file))
 
     async def preview(self, name: str) -> str:
         return await self._do(lambda number: operations.preview(self._cage.line, number, name))
