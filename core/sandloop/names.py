@@ -7,7 +7,7 @@ from collections.abc import Container
 from pathlib import PurePosixPath
 
 _FORBIDDEN = frozenset('\\/:*?"<>|')
-_DEVICES = frozenset({"con", "prn", "aux", "nul", *(f"{d}{i}" for d in ("com", "lpt") for i in range(1, 10))})
+_DEVICES = frozenset({"con", "prn", "aux", "nul", "conin$", "conout$", *(d + i for d in ("com", "lpt") for i in "123456789¹²³")})
 MAX_BYTES = 200
 """A component's length in UTF-8; common file systems end at 255, and room is left for a number."""
 MAX_DEPTH = 12

@@ -6,11 +6,12 @@ import base64
 import contextlib
 import json
 import os
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, SupportsIndex, overload
+from typing import Any, BinaryIO, SupportsIndex, overload
 
 from sandloop import codec
 from sandloop.errors import UsageError
@@ -28,6 +29,8 @@ from sandloop.events import (
 )
 from sandloop.names import clean_component, without_collision
 from sandloop.store import FileStore
+
+_PIECE = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,31 +77,37 @@ class ResultFile:
 
     def bytes(self) -> bytes:
         """The content. Raises `UsageError` when the result was loaded without its files."""
+        with self._opened() as file:
+            return file.read()
+
+    def _opened(self) -> BinaryIO:
         try:
-            return self.path.read_bytes()
+            return self.path.open("rb")
         except FileNotFoundError:
             raise UsageError(
                 f"The bytes of {self.name!r} are not here. Save files before the result goes, or use to_json(files=True)."
             ) from None
 
     def save(self, folder: str | os.PathLike[str]) -> Path:
-        """Write it into `folder` (made when missing) with mode 0600; an existing file is never overwritten but numbered.
+        """Write it into `folder` (made when missing) with mode 0600; an existing file is never overwritten but numbered, and so
+        is a folder of its name where a file is in the way.
 
-        Returns the path written. Raises `UsageError` when the folder can't be written.
+        Returns the path written. Raises `UsageError` when the folder can't be written, or a link is in the way.
         """
-        content = self.bytes()
         *parents, name = (clean_component(part) for part in self.name.split("/"))
-        try:
-            target = Path(folder)
-            target.mkdir(parents=True, exist_ok=True)
-            for parent in parents:
-                target = target / parent
-                target.mkdir(exist_ok=True)
-                if target.is_symlink():
-                    raise UsageError(f"{target} is a link, so {self.name!r} was not saved there. Choose another folder.")
-            return _write_new(target, name, content)
-        except OSError as error:
-            raise UsageError(f"{self.name!r} could not be saved in {folder}: {error.strerror}. Choose another folder.") from error
+        with self._opened() as content:
+            try:
+                target = Path(folder)
+                target.mkdir(parents=True, exist_ok=True)
+                for parent in parents:
+                    target = _folder_for(target, parent)
+                    if target.is_symlink():
+                        raise UsageError(f"{target} is a link, so {self.name!r} was not saved there. Choose another folder.")
+                return _write_new(target, name, content)
+            except OSError as error:
+                raise UsageError(
+                    f"{self.name!r} could not be saved in {folder}: {error.strerror}. Choose another folder."
+                ) from error
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
         """A picture shows as one in a notebook; anything else shows its name. SVG and HTML are never shown inline."""
@@ -109,7 +118,20 @@ class ResultFile:
         return bundle
 
 
-def _write_new(folder: Path, name: str, content: bytes) -> Path:
+def _folder_for(parent: Path, name: str) -> Path:
+    taken = set[str]()
+    while True:
+        path = parent / without_collision(name, taken)
+        try:
+            path.mkdir()
+        except FileExistsError:
+            if not path.is_dir() and not path.is_symlink():
+                taken.add(path.name.lower())
+                continue
+        return path
+
+
+def _write_new(folder: Path, name: str, content: BinaryIO) -> Path:
     taken = {entry.name.lower() for entry in folder.iterdir()}
     while True:
         path = folder / without_collision(name, taken)
@@ -119,7 +141,7 @@ def _write_new(folder: Path, name: str, content: bytes) -> Path:
             taken.add(path.name.lower())
             continue
         with os.fdopen(handle, "wb") as file:
-            file.write(content)
+            shutil.copyfileobj(content, file, _PIECE)
         return path
 
 

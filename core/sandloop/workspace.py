@@ -12,6 +12,7 @@ from sandloop.errors import BadFile, SandboxError
 from sandloop.events import CodeRan, CodeWritten, Event, FileMade, FilesPreviewed, Noted, Output, Preview
 from sandloop.limits import Limits
 from sandloop.live import Live
+from sandloop.names import clean_path, without_collision
 from sandloop.options import SandboxOptions
 from sandloop.plugins import sandbox_factory
 from sandloop.ports import FoundFile, Listing, LocalFile, SandboxSession
@@ -28,6 +29,8 @@ class Workspace:
         self._inside: set[str] = set()
         self._seen: dict[str, str] = {}
         """Version of each file of the working folder, by name."""
+        self._names: dict[str, str] = {}
+        """What each is called outside: two that differ in a character that no disk takes must not become one."""
 
     async def prepare(self, files: Sequence[LocalFile], *, preview: bool) -> AsyncGenerator[Event]:
         """Open the sandbox, put in the files that aren't in it, and preview those."""
@@ -106,9 +109,15 @@ class Workspace:
             why = f"it is {human_size(found.size)}, over Limits.file_bytes = {human_size(self._limits.file_bytes)}"
             return Noted(about="file", text=f"{found.name} was not brought back: {why}.")
         try:
-            return await self._store.add(found.name, session.get(found.name), code_id=code_id, change=change)
+            return await self._store.add(self._name(found.name), session.get(found.name), code_id=code_id, change=change)
         except BadFile as error:
             return Noted(about="file", text=str(error))
+
+    def _name(self, inside: str) -> str:
+        if inside not in self._names:
+            clean, taken = clean_path(inside), self._names.values()
+            self._names[inside] = without_collision(clean, {name.lower() for name in taken}) if clean in taken else clean
+        return self._names[inside]
 
     async def close(self) -> None:
         """End the sandbox and leave nothing; a later `prepare` opens another."""
