@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 import shutil
@@ -17,6 +18,8 @@ from sandloop.mime import mime_of
 from sandloop.names import clean_path
 from sandloop.scratch import scratch_folder
 from sandloop.sizes import human_size
+
+_LARGE = 1 << 18
 
 
 class FileStore:
@@ -53,7 +56,13 @@ class FileStore:
         return FileMade(name=clean, size=size, mime=mime, sha256=sha256, change=change, code_id=code_id)
 
     async def _copy(self, chunks: AsyncIterator[bytes], file: BinaryIO, name: str) -> tuple[int, str]:
-        size, digest = 0, hashlib.sha256()
+        size, digest, loop = 0, hashlib.sha256(), asyncio.get_running_loop()
+        keeping: asyncio.Future[None] | None = None
+
+        def keep(chunk: bytes) -> None:
+            digest.update(chunk)
+            file.write(chunk)
+
         async for chunk in chunks:
             size += len(chunk)
             if size > self.file_bytes:
@@ -62,8 +71,12 @@ class FileStore:
                     why=f"was made by the code and is over {human_size(self.file_bytes)}, so it was not brought back",
                     do="Raise Limits.file_bytes, or ask for a smaller file",
                 )
-            digest.update(chunk)
-            file.write(chunk)
+            if keeping is not None:
+                await keeping
+            # A large piece is kept by a thread while the next one comes.
+            keeping = loop.run_in_executor(None, keep, chunk) if len(chunk) > _LARGE else keep(chunk)
+        if keeping is not None:
+            await keeping
         return size, digest.hexdigest()
 
     def add_bytes(self, content: bytes, sha256: str) -> None:

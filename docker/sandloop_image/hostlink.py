@@ -30,7 +30,11 @@ class HostLink:
 
     def queue(self, kind: bytes, payload: bytes) -> None:
         """Send a frame together with the next one: each write costs the engine a piece of its own."""
-        self._outgoing.append(memoryview(frames.frame(kind, payload)))
+        self.queue_wire(frames.frame(kind, payload))
+
+    def queue_wire(self, wire: bytes) -> None:
+        """The same for bytes that are on their way to be a frame."""
+        self._outgoing.append(memoryview(wire))
 
     def send(self, kind: bytes, payload: bytes) -> None:
         """Send a frame, as much as goes out at once; the rest follows. Callers bound what they send, or call `drain`."""
@@ -45,6 +49,20 @@ class HostLink:
         """Wait until the host has taken everything."""
         while self._outgoing:
             self.wait(None)
+
+    def send_file(self, kind: bytes, file: int, size: int) -> None:
+        """Send a frame whose payload is what comes next in a file, from the kernel's memory to the host's pipe."""
+        self.queue_wire(frames.header(kind, size))
+        self.drain()
+        while size:
+            try:
+                sent = os.sendfile(1, file, None, size)
+            except BlockingIOError:
+                self.wait(None, writable=1)
+                continue
+            if not sent:
+                leave()  # nobody but us runs: a file doesn't become shorter
+            size -= sent
 
     def wait(self, seconds: float | None, *readable: int, writable: int | None = None) -> set[int]:
         """Wait until one of the descriptors is ready, something came from the host, or the time is over."""

@@ -25,7 +25,6 @@ from .step import Claim, Step
 PREVIEW = f"import sys; sys.path.append({OURS!r}); from sandloop.preview import main; main()"
 PREVIEW_SECONDS = 10
 PREVIEW_BYTES = 6_000
-_PIECE = 1 << 19
 
 
 class Supervisor:
@@ -171,19 +170,18 @@ class Supervisor:
 
     def get(self, command: Mapping[str, str]) -> None:
         """Send a file out, as fast as the host takes it."""
-        most, sent = int(command["most"]), 0
         try:
-            file = open_regular(WORK, command["name"], most)
+            file = open_regular(WORK, command["name"], int(command["most"]))
         except Refused as error:
             return self.host.answer(op="get", n=command["n"], refused=str(error), size=0)
+        size = left = os.fstat(file).st_size
         try:
-            while data := os.read(file, min(_PIECE, most - sent)):
-                sent += len(data)
-                self.host.send(frames.DATA, data)
-                self.host.drain()
+            while left:
+                self.host.send_file(frames.DATA, file, min(left, frames.MAX_PAYLOAD))
+                left -= min(left, frames.MAX_PAYLOAD)
         finally:
             os.close(file)
-        return self.host.answer(op="get", n=command["n"], refused="", size=sent)
+        return self.host.answer(op="get", n=command["n"], refused="", size=size)
 
     def preview(self, command: Mapping[str, str]) -> None:
         """Describe an input file, by a program that may fail, hang or be taken over by the file."""
