@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
@@ -34,7 +34,7 @@ class Cage:
 @asynccontextmanager
 async def session_with(
     peer: Peer, *, limits: Limits = LIMITS, multiplexed: bool = False
-) -> AsyncIterator[tuple[LineSession, Cage]]:
+) -> AsyncGenerator[tuple[LineSession, Cage]]:
     """A session on a line to `peer`, which runs in a thread of its own until our end is closed."""
     ours, theirs = socket.socketpair()
     cage = Cage(ours, limits, multiplexed=multiplexed)

@@ -73,8 +73,11 @@ class FileStore:
                 )
             if keeping is not None:
                 await keeping
-            # A large piece is kept by a thread while the next one comes.
-            keeping = loop.run_in_executor(None, keep, chunk) if len(chunk) > _LARGE else keep(chunk)
+                keeping = None
+            if len(chunk) > _LARGE:  # by a thread, while the next one comes
+                keeping = loop.run_in_executor(None, keep, chunk)
+            else:
+                keep(chunk)
         if keeping is not None:
             await keeping
         return size, digest.hexdigest()

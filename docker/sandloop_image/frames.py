@@ -71,9 +71,9 @@ class Decoder:
             part = data[at : at + self._missing()]
             at += len(part)
             self._buffer += part
-            if len(self._buffer) == HEADER:
-                self._take_header()
-            if not self._left and not self._missing():
+            if len(self._buffer) == HEADER and self._passes_on():
+                continue
+            if not self._missing():
                 kind, payload = bytes(self._buffer[:1]), bytes(self._buffer[HEADER:])
                 self._buffer.clear()
                 yield kind, payload
@@ -82,15 +82,17 @@ class Decoder:
         held = len(self._buffer)
         return HEADER - held if held < HEADER else HEADER + int.from_bytes(self._buffer[1:HEADER], "big") - held
 
-    def _take_header(self) -> None:
+    def _passes_on(self) -> bool:
         kind, size = bytes(self._buffer[:1]), self._missing()
         if kind not in self._kinds:
             raise Malformed(f"a frame of kind {kind!r}")
         if size > MAX_PAYLOAD:
             raise Malformed(f"a frame of {size} bytes")
-        if kind in self._passed and size:
-            self._kind, self._left = kind, size
-            self._buffer.clear()
+        if kind not in self._passed or not size:
+            return False
+        self._kind, self._left = kind, size
+        self._buffer.clear()
+        return True
 
     @property
     def empty(self) -> bool:

@@ -6,7 +6,7 @@ Every test saves into a folder that has a neighbour, and the neighbour stays as 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
 import anyio
@@ -64,16 +64,20 @@ def content(name: str) -> bytes:
 
 
 async def fetched(names: Sequence[str], store: FileStore) -> list[FileMade]:
+
+    def factory(_: str) -> Callable[..., Lister]:
+        return lambda *_: Lister(names)
+
     workspace = Workspace(options=SandboxOptions(), limits=Limits(), store=store)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sandloop.workspace.sandbox_factory", lambda _: lambda *_: Lister(names))
+        patch.setattr("sandloop.workspace.sandbox_factory", factory)
         events = [event async for event in workspace.prepare([], preview=False)]
         events += [event async for event in workspace.run(CODE)]
     assert {type(event) for event in events} == {SandboxOpened, CodeRan, FileMade}
     return [event for event in events if isinstance(event, FileMade)]
 
 
-CODE = CodeWritten(code_id="c1", source="", language="python", origin="fence")
+CODE = CodeWritten(code_id="c1", source="", language="python", origin="fenced")
 
 
 def saved(names: Sequence[str], folder: Path, times: int = 1) -> list[Path]:

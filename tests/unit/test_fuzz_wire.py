@@ -16,7 +16,7 @@ import socket
 import threading
 import time
 import tracemalloc
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Generator
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -54,7 +54,8 @@ async def run(session: LineSession, cage: Cage) -> CodeRan:
     heard: list[str] = []
     ran = await session.run("c", "1", "python", lambda _, text: heard.append(text))
     assert sum(map(len, heard)) <= 2 * LIMITS.output_kept + 100
-    assert 0 <= ran.exit_code <= 255
+    assert ran.exit_code in range(256)
+    assert ran.seconds is not None
     assert math.isfinite(ran.seconds)
     json.dumps(asdict(ran), allow_nan=False)
     return ran
@@ -206,8 +207,10 @@ async def test_the_corpus_is_no_answer(name: str, path: Path) -> None:
     assert await outcome(name, says(path.read_bytes())) in ("SandboxLost", "Unsafe")
 
 
-WELL = {"op": "run", "n": 1, "exit": 0, "stopped": "itself", "state": "kept", "seconds": 0.1, "out": 0, "err": 0}
-WELL |= {"name": "", "value": "", "trace": "", "oom": ""}
+WELL: dict[str, str | int | float] = {
+    **{"op": "run", "n": 1, "exit": 0, "stopped": "itself", "state": "kept", "seconds": 0.1, "out": 0, "err": 0},
+    **{"name": "", "value": "", "trace": "", "oom": ""},
+}
 
 
 def ran(**changed: object) -> bytes:
@@ -335,7 +338,7 @@ async def test_endless_complaints_and_empty_pieces_on_the_engines_stream_are_giv
 
 
 @contextlib.contextmanager
-def measured() -> Iterator[Callable[[], int]]:
+def measured() -> Generator[Callable[[], int]]:
     """The most memory that was held meanwhile, beyond what there was at first."""
     tracemalloc.start()
     before = tracemalloc.get_traced_memory()[0]
