@@ -53,6 +53,7 @@ def run(line: Line, number: int, code_id: str, source: str, language: Language, 
         said = f"The code is longer than {MAX_SOURCE} bytes and was not run."
         return CodeRan(code_id=code_id, exit_code=1, stderr=said, seconds=0.0)
     bounds = {"seconds": limits.step_seconds, "kept": limits.output_kept, "total": limits.output_total}
+    began = time.monotonic()
     line.command(code, *([b""] if code else []), op="run", n=number, language=language, **bounds)
     out = Heard(limits.output_kept, lambda text: on_output("stdout", text))
     err = Heard(limits.output_kept, lambda text: on_output("stderr", text))
@@ -62,7 +63,6 @@ def run(line: Line, number: int, code_id: str, source: str, language: Language, 
         frames.STDOUT_TAIL: out.tail,
         frames.STDERR_TAIL: err.tail,
     }
-    began = time.monotonic()
     deadline = began + limits.step_seconds + LATE_SECONDS
     most = MOST_AT_ONCE + limits.output_kept // 10_000
     heard = 0

@@ -30,6 +30,30 @@ def test_frames_come_out_as_they_went_in_whatever_the_pieces(sent: list[Frame], 
     assert decoder.empty
 
 
+@given(FRAMES, st.lists(st.integers(min_value=0), max_size=20))
+def test_frames_that_are_passed_on_keep_their_bytes_their_place_and_their_empty_ones(sent: list[Frame], cuts: list[int]) -> None:
+    decoder, got = Decoder(FROM_SUPERVISOR, passed=frames.DATA), list[Frame]()
+    for piece in in_pieces(b"".join(frame(*one) for one in sent), cuts):
+        came = list(decoder.feed(piece))
+        assert sum(len(payload) for kind, payload in came if kind == frames.DATA) <= len(piece)
+        got += came
+
+    assert joined(got) == joined(sent)
+    assert got.count((frames.DATA, b"")) == sent.count((frames.DATA, b""))
+    assert decoder.empty
+
+
+def joined(several: list[Frame]) -> list[Frame]:
+    """With data frames that follow each other as one."""
+    put_together = list[Frame]()
+    for kind, payload in several:
+        if kind == frames.DATA and put_together and put_together[-1][0] == frames.DATA:
+            put_together[-1] = kind, put_together[-1][1] + payload
+        else:
+            put_together.append((kind, payload))
+    return put_together
+
+
 @given(st.lists(st.binary(max_size=300), max_size=10))
 def test_any_bytes_are_frames_or_refused(pieces: list[bytes]) -> None:
     decoder = Decoder(FROM_SUPERVISOR)
