@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import aclosing
 from queue import SimpleQueue
 from typing import Literal, TypeAlias, TypeVar
@@ -13,7 +13,7 @@ T = TypeVar("T")
 _Item: TypeAlias = "tuple[Literal['item'], T] | tuple[Literal['end'], BaseException | None]"
 
 
-def iterate(start: Callable[[], AsyncGenerator[T]], portal: BlockingPortal | None = None) -> Iterator[T]:
+def iterate(start: Callable[[], AsyncGenerator[T]], portal: BlockingPortal | None = None) -> Generator[T]:
     """The items of an async iterator. It is run in another thread's loop, wholly in one task, since cancel scopes may span it.
 
     A caller that stops early, and Ctrl-C, cancel the task and wait until it has cleaned up.

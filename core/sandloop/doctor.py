@@ -13,7 +13,7 @@ from sandloop.printable import printable
 
 _EXIT_CODES = {"models": 3}
 """By the name of the check; anything else that is missing is the sandbox's: 4."""
-_SIGNS = {"ready": "ok", "missing": "MISSING", "optional": "-"}
+_SIGNS = {"ready": "ok", "missing": "MISSING", "optional": "-", "warning": "!"}
 
 
 def diagnose() -> list[tuple[int, Finding]]:
@@ -40,7 +40,7 @@ def report(findings: Sequence[tuple[int, Finding]], *, as_json: bool = False, wi
     for _ in range(3):
         table.add_column(overflow="fold")  # a command or an address is shown whole, however narrow the window
     for _, finding in findings:
-        style = {"ready": "green", "missing": "bold red", "optional": "dim"}[finding.state]
+        style = {"ready": "green", "missing": "bold red", "optional": "dim", "warning": "bold yellow"}[finding.state]
         says = printable(finding.says) + (f"\n→ {printable(finding.do)}" if finding.do else "")
         table.add_row(Text(_SIGNS[finding.state], style), Text(printable(finding.what)), Text(says))
     out = io.StringIO()

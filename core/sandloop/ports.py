@@ -199,6 +199,8 @@ class Held:
     """UTC, ISO 8601."""
     memory: int | None
     """Bytes it holds now, what it shares with others counted in part; None when the engine can't say."""
+    deadline: str = ""
+    """UTC, ISO 8601: when it may be removed whoever owns it; empty when there is no such time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,7 +246,7 @@ class Finding:
     """One line of the doctor: what was looked at, how it stands, and the exact next command where there is one."""
 
     what: str
-    state: Literal["ready", "missing", "optional"]
-    """`optional` is missing but not needed."""
+    state: Literal["ready", "missing", "optional", "warning"]
+    """`optional` is missing but not needed; `warning` is there and to be known."""
     says: str
     do: str = ""

@@ -204,10 +204,11 @@ def _from_table(table: Mapping[str, Any], source: str) -> Settings:
 
 
 def _checked_limits(table: object, source: str) -> dict[str, Any]:
-    return {name: _limit(name, value, source) for name, value in _table("limits", table, source).items()}
+    return {name: checked_limit(name, value, source) for name, value in _table("limits", table, source).items()}
 
 
-def _limit(name: str, value: object, source: str) -> int | float | None:
+def checked_limit(name: str, value: object, source: str) -> int | float | None:
+    """One limit in its own type. Raises `BadSetting`."""
     if name not in _LIMITS:
         raise BadSetting(name=name, why="does not exist", where=source, nearest=nearest(name, tuple(_LIMITS)))
     if value in ("none", "") and "None" in str(_LIMITS[name]):

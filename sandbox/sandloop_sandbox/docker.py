@@ -40,7 +40,7 @@ class DockerSandbox:
         from sandloop_sandbox.image import ensure_image
 
         found = engine()
-        container.start(found, ensure_image(found.client, self._on_progress))
+        container.start(found, ensure_image(found.client, self._on_progress, self._options.packages))
         _sweep_once(found)
 
 

@@ -10,10 +10,13 @@ import contextlib
 import functools
 import hashlib
 import os
-from collections.abc import Callable, Generator, Mapping
+import re
+from collections.abc import Callable, Generator, Mapping, Sequence
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, cast
 
+from sandloop.errors import BadSetting
+from sandloop_sandbox.engine import translated
 from sandloop_sandbox.image_build import ImageBuild, pull
 
 if TYPE_CHECKING:
@@ -25,11 +28,23 @@ PUBLIC_BASE = "python:3.11-slim-bookworm"
 LOCAL_BASE = "sandloop/base:debian-bookworm"
 """Made from Debian packages by the checkout's set-up on a machine that reaches no image registry."""
 
+_IMAGE = re.compile(
+    # A registry, folders and a name; then a tag, a digest or both. Or an id.
+    r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]{1,5})?/)?[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
+    r"(?:/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@sha256:[0-9a-f]{64})?|sha256:[0-9a-f]{12,64}"
+)
 OnProgress = Callable[[str], None]
 
 
-def ensure_image(client: APIClient, on_progress: OnProgress) -> str:
-    """The id of the sandbox image, which is built first when the engine hasn't got it. Raises `ImageUnavailable`."""
+def ensure_image(client: APIClient, on_progress: OnProgress, packages: Sequence[str] = ()) -> str:
+    """The id of the sandbox image, with these packages beside the usual ones, which is built first when the engine hasn't got it.
+
+    Raises `ImageUnavailable`, or `BadSetting` for a package or a base image whose name can't be one.
+    """
+    if packages:
+        from sandloop_sandbox.packages import ensure_packages
+
+        return ensure_packages(client, on_progress, packages)
     bases = base_images(os.environ.get(BASE_VARIABLE))
     for base in bases:
         if present := image_id(client, image_tag(base)):
@@ -38,7 +53,7 @@ def ensure_image(client: APIClient, on_progress: OnProgress) -> str:
     if not image_id(client, base):
         pull(client, base, image=image_tag(base), on_progress=on_progress)
     tag = image_tag(base)
-    with _one_build_at_a_time(on_progress):
+    with one_build_at_a_time(on_progress):
         if present := image_id(client, tag):  # somebody else built it while we waited
             return present
         ImageBuild(tag, on_progress).run(client, build_inputs(), base)
@@ -48,7 +63,10 @@ def ensure_image(client: APIClient, on_progress: OnProgress) -> str:
 
 
 def base_images(named: str | None) -> tuple[str, ...]:
-    """The base images that may be used, the one to fetch last."""
+    """The base images that may be used, the one to fetch last. Raises `BadSetting` for a name that no image can have."""
+    if named and not _IMAGE.fullmatch(named):
+        why = f"is {named!r}, but must be the name of an image, such as {PUBLIC_BASE!r}, or its id"
+        raise BadSetting(name=BASE_VARIABLE, why=why, where="the environment")
     return (named,) if named else (LOCAL_BASE, PUBLIC_BASE)
 
 
@@ -76,17 +94,18 @@ def build_inputs() -> Mapping[str, bytes]:
 
 
 def image_id(client: APIClient, name: str) -> str | None:
-    """The id of the image of that name, if the engine has it."""
+    """The id of the image of that name, if the engine has it. Raises `EngineUnavailable`."""
     from docker.errors import ImageNotFound
 
-    try:
-        return str(cast("Any", client).inspect_image(name)["Id"])
-    except ImageNotFound:
-        return None
+    with translated(str(client.base_url)):
+        try:
+            return str(cast("Any", client).inspect_image(name)["Id"])
+        except ImageNotFound:
+            return None
 
 
 @contextlib.contextmanager
-def _one_build_at_a_time(on_progress: OnProgress) -> Generator[None]:
+def one_build_at_a_time(on_progress: OnProgress) -> Generator[None]:
     """Makes the user's other processes wait, as two builds at once give the same image in twice the time."""
     import fcntl
 

@@ -39,8 +39,9 @@ _WORDS = (
     ("COPY --from", "copying the packages"),
     ("font_manager", "preparing fonts for charts"),
     ("COPY *.py", "adding sandloop's own programs"),
+    ("/build/add.py", "installing Python packages"),
 )
-_CHECK_NETWORK = (
+CHECK_NETWORK = (
     "Check that this machine reaches Debian's and Python's packages (behind a private certificate authority set PIP_CERT to the "
     "file of its certificates) and that the engine's disk is not full, then try again"
 )
@@ -53,28 +54,34 @@ _NAME_A_BASE = (
 class ImageBuild:
     """Builds one image and keeps the last lines of what was said, for the error."""
 
+    what = "the sandbox image"
+    kept_lines = KEPT_LINES
+
     def __init__(self, image: str, on_progress: Callable[[str], None]) -> None:
         self.image = image
         self._on_progress = on_progress
         self._step = ""
-        self._last: collections.deque[str] = collections.deque(maxlen=KEPT_LINES)
+        self._last: collections.deque[str] = collections.deque(maxlen=self.kept_lines)
 
     def run(self, client: APIClient, inputs: Mapping[str, bytes], base: str) -> None:
         """Raises `ImageUnavailable` with the last lines of the build."""
+        self._on_progress(f"building the sandbox image on {printable(base)} (once, about 2 minutes)")
+        self.send(client, {**inputs, **certificates(os.environ)}, buildargs={"BASE_IMAGE": base})
+
+    def send(self, client: APIClient, context: Mapping[str, bytes], **arguments: Any) -> None:
+        """Have the engine build from these files, and follow it to its end. Raises `ImageUnavailable`."""
         from docker.errors import DockerException
         from requests.exceptions import RequestException
 
-        self._on_progress(f"building the sandbox image on {printable(base)} (once, about 2 minutes)")
-        context = build_context({**inputs, **certificates(os.environ)})
         try:
             # No time limit: a download says nothing for as long as it takes.
-            messages = client.build(
-                fileobj=context, custom_context=True, tag=self.image, buildargs={"BASE_IMAGE": base}, rm=True, forcerm=True,
-                decode=True, timeout=None,
+            messages = cast("Any", client).build(
+                fileobj=build_context(context), custom_context=True, tag=self.image, rm=True, forcerm=True, decode=True,
+                timeout=None, **arguments,
             )  # fmt: skip
             self.follow(messages)
         except (DockerException, RequestException) as error:
-            raise ImageUnavailable(image=self.image, said=clean(_words(error)), do=_CHECK_NETWORK) from error
+            raise ImageUnavailable(image=self.image, said=clean(_words(error)), do=CHECK_NETWORK) from error
 
     def follow(self, messages: Iterable[Any]) -> None:
         """Tells the steps, and raises the build's own error once the stream is read to its end, which frees the connection."""
@@ -85,8 +92,11 @@ class ImageBuild:
                 self._hear(clean(line))
             failure = str(heard["error"]) if "error" in heard else failure
         if failure is not None:
-            said = "the build ended with: " + " | ".join(self._last or [clean(failure)])
-            raise ImageUnavailable(image=self.image, said=said, do=_CHECK_NETWORK)
+            raise self.failed(list(self._last) or [clean(failure)])
+
+    def failed(self, last: list[str]) -> ImageUnavailable:
+        """What to say of a build that ended with these lines."""
+        return ImageUnavailable(image=self.image, said="the build ended with: " + " | ".join(last), do=CHECK_NETWORK)
 
     def _hear(self, line: str) -> None:
         if line and not _NOISE.match(line):
@@ -102,7 +112,7 @@ class ImageBuild:
             self._tell(f"{self._step}: unpacking")
 
     def _tell(self, what: str) -> None:
-        self._on_progress(f"building the sandbox image: {what}")
+        self._on_progress(f"building {self.what}: {what}")
 
 
 def pull(client: APIClient, base: str, *, image: str, on_progress: Callable[[str], None]) -> None:

@@ -1,0 +1,118 @@
+"""How every command ends: the right exit code after a signal, a closed pipe or an error, with one line and no traceback."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Generator
+from typing import TYPE_CHECKING, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+INTERRUPTED = 130
+
+
+def put(text: str) -> None:
+    """To stdout, all of it now. Raises `UsageError` when it can't be written."""
+    from sandloop.errors import UsageError
+
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        discard_stdout()
+        raise UsageError(
+            f"The output can't be written: {error.strerror}. Made files are saved; send the output elsewhere."
+        ) from error
+
+
+def discard_stdout() -> None:
+    """What is left in its buffer, so that the interpreter does not fail on it at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def stderr_console() -> Console:
+    from rich.console import Console
+
+    return Console(stderr=True)
+
+
+def fail(error: Exception) -> NoReturn:
+    """One or two sentences, no traceback, the right exit code."""
+    from sandloop.printable import printable
+
+    print(f"sandloop: {printable(str(error))}", file=sys.stderr)
+    raise typer.Exit(getattr(error, "exit_code", 1))
+
+
+class Signals:
+    """The first signal stops the run, which then cleans up; the second says so; a third ends the process where it stands."""
+
+    def __init__(self) -> None:
+        self._came = 0
+        self._first: int | None = None
+        self._held = False
+
+    def came(self, number: int, _: object) -> None:
+        """The handler."""
+        self._came += 1
+        if self._came > 2:
+            os._exit(self._code(number))
+        if self._came == 2:
+            os.write(2, b"sandloop: deleting what was made elsewhere; once more to leave at once.\n")
+            return
+        self._first = number
+        if not self._held:
+            self._stop(number)
+
+    @contextlib.contextmanager
+    def held(self) -> Generator[None]:
+        """A signal waits for the end of this block: in the middle of it a thread would be left that nobody ends."""
+        self._held = True
+        try:
+            yield
+        finally:
+            self._held = False
+        if self._first is not None:
+            self._stop(self._first)
+
+    def _stop(self, number: int) -> NoReturn:
+        if number == signal.SIGINT:
+            raise KeyboardInterrupt
+        raise SystemExit(self._code(number))
+
+    @staticmethod
+    def _code(number: int) -> int:
+        return 128 + number
+
+
+@contextlib.contextmanager
+def ending_well() -> Generator[Signals]:
+    """Ends with the right code on Ctrl-C, SIGTERM, a closed pipe and errors, after everything was cleaned up."""
+    from sandloop.errors import SandloopError
+
+    signals = Signals()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signals.came)
+    try:
+        yield signals
+    except typer.Exit:
+        raise
+    except SandloopError as error:
+        fail(error)
+    except KeyboardInterrupt:
+        print("sandloop: interrupted; what the run had so far is above.", file=sys.stderr)
+        raise typer.Exit(INTERRUPTED) from None
+    except BrokenPipeError:
+        discard_stdout()
+        raise typer.Exit(1) from None
+    except Exception as error:
+        if os.environ.get("SANDLOOP_DEBUG"):
+            raise
+        fail(RuntimeError(f"internal error: {type(error).__name__}: {error}. Set SANDLOOP_DEBUG=1 to see where, and report it."))
