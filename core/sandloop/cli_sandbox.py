@@ -141,7 +141,7 @@ def table(found: list[Held], now: float, width: int | None = None) -> str:
     for name in ("ID", "STATE", "OWNER", "AGE", "ENDS IN", "MEMORY"):
         columns.add_column(name, overflow="fold")
     for one in found:
-        age = human_time(seconds_between(one.created, now))
+        age = human_time(seconds_between(one.created, now)) if one.created else "-"
         left = human_time(-seconds_between(one.deadline, now)) if one.deadline else "-"
         memory = human_size(one.memory) if one.memory is not None else "?"
         columns.add_row(*(Text(printable(text)) for text in (one.id, one.state, one.owner, age, left, memory)))

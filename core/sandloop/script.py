@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
+from pathlib import PurePath
 
 from sandloop.events import CodeWritten, Event, Language
 from sandloop.limits import MB, Limits
@@ -35,5 +36,5 @@ async def script_events(
 
 def language_of(name: str) -> Language | None:
     """What a script's name says of its language."""
-    suffix = name.rpartition(".")[2].lower()
-    return "python" if suffix == "py" else "bash" if suffix in ("sh", "bash") else None
+    suffix = PurePath(name).suffix.lower()
+    return "python" if suffix == ".py" else "bash" if suffix in (".sh", ".bash") else None
