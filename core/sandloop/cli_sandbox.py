@@ -91,7 +91,7 @@ def _settings(engine: str | None, packages: str | None = None, timeout: float | 
     assert limits is not None  # noqa: S101 - resolve leaves no gap
     assert options is not None  # noqa: S101
     if timeout is not None:
-        seconds = checked_limit("step_seconds", timeout, "--timeout")
+        seconds = float(checked_limit("step_seconds", timeout, "--timeout") or timeout)
         limits = replace(limits, step_seconds=seconds, session_seconds=max(limits.session_seconds, seconds + 60))
     if engine is not None:
         options = replace(options, engine=checked("engine", engine, "--engine"))

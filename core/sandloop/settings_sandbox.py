@@ -18,6 +18,12 @@ MAX_POOL = 64
 _PACKAGE = re.compile(
     r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9])?(?:\[[A-Za-z0-9,._-]{1,100}\])?(?:(?:==|>=|<=|~=|!=|<|>)[0-9A-Za-z.*+!,<>=~-]{1,60})?"
 )
+_BETWEEN = {
+    "unsafe_mounts": ",",
+    # Not the commas in `name[a,b]` and in `name>=1,<2`.
+    "packages": r"\s+|\s*,\s*(?=[A-Za-z0-9])(?![^\[]*\])",
+}
+"""What stands between two texts of a list that is written as one."""
 _CAPABILITY = re.compile(r"(?:CAP_)?[A-Z][A-Z_]{1,40}")
 _MOUNT = re.compile(r"/[^:\0]*:/[^:\0]+(?::(?:ro|rw))?")
 
@@ -80,7 +86,7 @@ def _refuse_unknown(name: str, source: str) -> None:
 
 def _texts(name: str, value: object, source: str) -> Sequence[str]:
     if isinstance(value, str):
-        return [text for text in re.split(r"[,\s]+" if name != "unsafe_mounts" else ",", value) if text]
+        return [text for text in re.split(_BETWEEN.get(name, r"[,\s]+"), value.strip(", ")) if text]
     if isinstance(value, list | tuple) and all(isinstance(item, str) for item in value):  # pyright: ignore[reportUnknownVariableType]
         return list(value)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
     raise BadSetting(name=name, why=f"is {value!r}, but must be a list of texts", where=source)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from sandloop.errors import BadSetting, SandboxError
 from sandloop.options import SandboxOptions
@@ -37,7 +37,8 @@ def _of_engine(options: SandboxOptions, bases: tuple[str, ...]) -> list[Finding]
         found = engine()
         with translated(found.address):
             version: dict[str, Any] = found.client.version()
-            runtimes = list(cast("dict[str, Any]", found.client.info()).get("Runtimes") or ())
+            info: dict[str, Any] = found.client.info()
+            runtimes = list(cast("dict[str, Any]", info.get("Runtimes") or {}))
         where = (
             f"{version.get('Version', '?')} at {found.address}, {found.host.cpus} cores, {human_size(found.host.memory)} of memory"
         )
@@ -45,7 +46,7 @@ def _of_engine(options: SandboxOptions, bases: tuple[str, ...]) -> list[Finding]
         return [ready, *_runtime(options.runtime, runtimes), *_images(found, bases, options)]
     except SandboxError as error:
         said, do = str(error), str(getattr(error, "do", ""))
-        state = "missing" if options.engine == "docker" else "optional"
+        state: Literal["missing", "optional"] = "missing" if options.engine == "docker" else "optional"
         return [Finding(what="container engine", state=state, says=said.removesuffix(f" {do}."), do=do)]
 
 

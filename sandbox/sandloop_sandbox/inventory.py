@@ -83,13 +83,14 @@ def memory_of(stats: Mapping[str, Any]) -> int | None:
 
     Of the control group's second version `anon` and `shmem`; its first has no number for files in memory but all cache.
     """
-    numbers: Mapping[str, Any] = (stats.get("memory_stats") or {}).get("stats") or {}
+    of_memory = cast("dict[str, dict[str, int] | None]", stats.get("memory_stats") or {})
+    numbers = of_memory.get("stats") or {}
     if "anon" in numbers:
-        return int(numbers["anon"]) + int(numbers.get("shmem", 0))
+        return numbers["anon"] + numbers.get("shmem", 0)
     if "total_rss" not in numbers:
         return None
-    of_disk = int(numbers.get("total_active_file", 0)) + int(numbers.get("total_inactive_file", 0))
-    return int(numbers["total_rss"]) + max(0, int(numbers.get("total_cache", 0)) - of_disk)
+    of_disk = numbers.get("total_active_file", 0) + numbers.get("total_inactive_file", 0)
+    return numbers["total_rss"] + max(0, numbers.get("total_cache", 0) - of_disk)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +113,7 @@ def images(engine: Engine, label: str = IMAGE_LABEL) -> list[Image]:
         Image(
             id=str(one["Id"]),
             names=tuple(name for name in one.get("RepoTags") or () if name != "<none>:<none>"),
-            kind=str((one.get("Labels") or {}).get(label, "")),
+            kind=cast("dict[str, str]", one.get("Labels") or {}).get(label, ""),
             created=float(one.get("Created") or 0),
             size=int(one.get("Size") or 0),
         )

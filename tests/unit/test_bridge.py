@@ -58,5 +58,5 @@ def test_a_caller_that_stops_early_waits_for_the_clean_up(shared: bool) -> None:
     else:
         items = iterate(source)
         assert next(items) == 0
-        items.close()  # type: ignore[attr-defined]
+        items.close()
     assert source.cleaned
