@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import io
 import threading
@@ -42,10 +43,14 @@ class PackageIndex:
 
     def __init__(self, wheels: Mapping[str, tuple[str, bytes]]) -> None:
         index, self.asked, self._wheels = self, list[str](), wheels
+        self.holding, self.held = "", threading.Event()
+        """The page that is not answered, and whether it was asked for."""
+        self._go_on = threading.Event()
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                index.answer(self)
+                with contextlib.suppress(BrokenPipeError):  # who asked has been interrupted
+                    index.answer(self)
 
             def log_message(self, format: str, *args: object) -> None:
                 pass
@@ -61,6 +66,9 @@ class PackageIndex:
         if request.headers.get("Authorization") != f"Basic {wanted}":
             return self._send(request, 401, b"", ("WWW-Authenticate", 'Basic realm="index"'))
         self.asked.append(last)
+        if last == self.holding:
+            self.held.set()
+            self._go_on.wait()
         content = next((data for file, data in self._wheels.values() if file == last), None)
         if content is None and last in self._wheels:
             file = self._wheels[last][0]
@@ -80,6 +88,7 @@ class PackageIndex:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._go_on.set()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()

@@ -6,7 +6,7 @@ import difflib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 from sandloop.errors import BadSetting
 from sandloop.options import FORBIDDEN, SandboxOptions, Warm
@@ -30,9 +30,10 @@ _MOUNT = re.compile(r"/[^:\0]*:/[^:\0]+(?::(?:ro|rw))?")
 
 def sandbox_table(value: object, source: str) -> dict[str, Any]:
     """The options that a layer names, checked. A text alone is the engine. Raises `BadSetting`."""
-    table: Mapping[str, Any] = {"engine": value} if isinstance(value, str) else value  # type: ignore[assignment]
-    if not isinstance(table, Mapping):
+    given: object = {"engine": value} if isinstance(value, str) else value
+    if not isinstance(given, Mapping):
         raise BadSetting(name="sandbox", why="must be a name or a table", where=source)
+    table = cast("Mapping[str, Any]", given)
     for name in table:
         _refuse_unknown(str(name), source)
     return {name: checked(name, table[name], source) for name in table}

@@ -7,6 +7,7 @@ are put into the build's first stage, so that it works behind a company's certif
 from __future__ import annotations
 
 import collections
+import contextlib
 import io
 import os
 import re
@@ -79,7 +80,8 @@ class ImageBuild:
                 fileobj=build_context(context), custom_context=True, tag=self.image, rm=True, forcerm=True, decode=True,
                 timeout=None, **arguments,
             )  # fmt: skip
-            self.follow(messages)
+            with contextlib.closing(messages):  # and with it the connection, which ends a build that nobody waits for
+                self.follow(messages)
         except (DockerException, RequestException) as error:
             raise ImageUnavailable(image=self.image, said=clean(_words(error)), do=CHECK_NETWORK) from error
 

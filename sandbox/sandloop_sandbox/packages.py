@@ -11,6 +11,7 @@ import functools
 import os
 import re
 import secrets
+import time
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, cast
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 
 LABEL = "dev.sandloop.packages"
 BUILD_LABEL = "dev.sandloop.build"
+FORGET_SECONDS = 10.0
+"""A build that was given up ends in a second."""
 _SPEC = re.compile(r"([^\[=<>~!]+)(?:\[([^\]]*)\])?(.*)")
 _NAME_ONE = (
     "Check its name and version, and that the engine reaches the index: one of your own is named as for pip (PIP_INDEX_URL, "
@@ -143,12 +146,16 @@ def why_it_failed(last: Sequence[str]) -> tuple[str, str]:
 
 
 def forget_build(client: APIClient, build: str) -> None:
-    """Remove what a build left beside its image: the stage that knows the user's settings of pip. Else `prune` does."""
+    """Remove what a build left beside its image: the stage that knows the user's settings of pip. Where it can't, `prune` does."""
     from docker.errors import DockerException
     from requests.exceptions import RequestException
 
-    sdk = cast("Any", client)
+    sdk, end = cast("Any", client), time.monotonic() + FORGET_SECONDS
     with contextlib.suppress(DockerException, RequestException):
-        for image in sdk.images(filters={"dangling": True, "label": f"{BUILD_LABEL}={build}"}):
-            with contextlib.suppress(DockerException):
-                sdk.remove_image(image["Id"])
+        while left := sdk.images(filters={"dangling": True, "label": f"{BUILD_LABEL}={build}"}):
+            for image in left:
+                with contextlib.suppress(DockerException):  # a build that was given up is just ending
+                    sdk.remove_image(image["Id"])
+            if time.monotonic() > end:
+                return
+            time.sleep(0.1)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from docker.errors import APIError
 
 from docker_runs import SMALL, says
 from package_index import PASSWORD, PackageIndex, wheel
@@ -61,8 +65,13 @@ def tag(engine: Engine) -> Callable[..., str]:
 
 def forget(engine: Engine, name: str) -> None:
     client: Any = engine.client
-    if image_id(engine.client, name):
-        client.remove_image(name)
+    end = time.monotonic() + 10
+    while image_id(engine.client, name):
+        try:
+            client.remove_image(name)
+        except APIError:  # a container of it is just going
+            assert time.monotonic() < end
+            time.sleep(0.1)
 
 
 def left_of_builds(engine: Engine) -> set[str]:
@@ -79,7 +88,7 @@ def image(engine: Engine, index: PackageIndex, tag: Callable[..., str]) -> Itera
 
 
 async def test_a_package_is_there_at_once_and_is_named_by_the_session(image: str) -> None:
-    options = SandboxOptions(packages=("sandloop-example",))
+    options = SandboxOptions(packages=("sandloop-example",), warm="off")
     session = await open_docker(SMALL, options, lambda line: None).open()
     try:
         assert session.opened.packages == ("sandloop-example",)
@@ -181,3 +190,20 @@ def test_what_cannot_be_built_says_why_and_leaves_nothing(
     assert PASSWORD not in str(caught.value)
     assert image_id(engine.client, tag(package)) is None
     assert left_of_builds(engine) <= before
+
+
+def test_a_build_that_is_interrupted_leaves_nothing(engine: Engine, tag: Callable[..., str]) -> None:
+    before = left_of_builds(engine)
+    with PackageIndex(WHEELS) as index:
+        index.holding = "sandloop-twice"
+        command = [str(Path(sys.executable).with_name("sandloop")), "sandbox", "build", "--packages", "sandloop-twice"]
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")}
+        environ = kept | {"PIP_INDEX_URL": index.url, "SANDLOOP_CONFIG": "/dev/null"}
+        with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            assert index.held.wait(60)
+            process.send_signal(signal.SIGINT)
+            _, stderr = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert b"Traceback" not in stderr
+    assert left_of_builds(engine) <= before
+    assert image_id(engine.client, tag("sandloop-twice")) is None
