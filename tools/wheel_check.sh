@@ -34,6 +34,7 @@ from sandloop_sandbox.image import image_tag
 assert sandloop.__file__.startswith(sys.argv[1]), f"sandloop came from {sandloop.__file__}"
 assert "FROM" in (files("sandloop_image") / "Dockerfile").read_text()
 assert (files("sandloop_image") / "seccomp.json").is_file()
+assert "FROM" in (files("sandloop_image") / "packages" / "Dockerfile").read_text()
 assert image_tag() == sys.argv[2], "the wheel would build another image than the checkout"
 PYTHON
 echo "wheel: good"
