@@ -162,12 +162,15 @@ def test_ps_shows_a_sandbox_with_its_owner_and_the_memory_of_its_files(
 
 @pytest.fixture
 def test_images(engine: Engine) -> Iterator[dict[str, str]]:
-    """Three images with a label of this test: one in use, one not, one that is somebody else's by its name."""
+    """Three images with a label of this test (in use, not, somebody else's by its name), and a stage that a build left behind."""
     client: Any = engine.client
     base = next(base for base in base_images(os.environ.get("SANDLOOP_BASE_IMAGE")) if image_id(engine.client, base))
     built = {name: f"sandloop/test-images:{name}" for name in ("used", "unused")} | {"foreign": "sandloop-test-foreign:1"}
     for name, tag in built.items():
         dockerfile = f"ARG BASE_IMAGE\nFROM ${{BASE_IMAGE}}\nLABEL {TEST_LABEL}=1 of={name}\n"
+        if name == "unused":
+            stage = f"ARG BASE_IMAGE\nFROM ${{BASE_IMAGE}} AS builder\nLABEL {TEST_LABEL}=builder\nRUN echo 1 > /made\n"
+            dockerfile = f"{stage}{dockerfile.partition(chr(10))[2]}COPY --from=builder /made /made\n"
         ImageBuild(tag, lambda line: None).run(client, {"Dockerfile": dockerfile.encode()}, base)
     container = client.create_container_from_config(
         {"Image": built["used"], "Cmd": ["true"], "Labels": {"dev.sandloop.test": "prune"}}
@@ -185,8 +188,10 @@ def test_only_images_of_ours_that_nothing_uses_are_removed(engine: Engine, test_
     told: list[str] = []
     found = inventory.images(engine, TEST_LABEL)
     assert {name for image in found for name in image.names} == set(test_images.values())
+    assert [image.kind for image in found if not image.names] == ["builder"]
     old = inventory.out_of_date(found, [], time.time() + 2 * inventory.KEPT_SECONDS, "sandloop/test-images")
-    assert inventory.remove_images(engine, old, told.append) == 1
+    assert inventory.remove_images(engine, old, told.append) == 2
+    assert not [image for image in inventory.images(engine, TEST_LABEL) if not image.names]
     there = {name for name, tag in test_images.items() if image_id(engine.client, tag)}
     assert there == {"used", "foreign"}
     assert any(line.startswith(f"removed {test_images['unused']}") for line in told)
