@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sandloop.options import SandboxOptions
-from sandloop.ports import Held, OnProgress
+from sandloop.ports import Held, OnProgress, Proof
 from sandloop_sandbox import inventory
 from sandloop_sandbox.engine import engine
 
@@ -28,6 +28,12 @@ class DockerTools:
 
         client = engine().client
         return inventory.name_of(engine(), ensure_image(client, on_progress, self._options.packages))
+
+    def prove(self, on_progress: OnProgress) -> list[Proof]:
+        """Open sandboxes and attack them from inside; takes about a quarter of a minute."""
+        from sandloop_sandbox.prove_docker import prove
+
+        return prove(self._options, on_progress)
 
 
 def docker_tools(options: SandboxOptions) -> DockerTools:

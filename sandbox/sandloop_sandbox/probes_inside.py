@@ -1,0 +1,269 @@
+"""Probes of the boundary inside: the code against the supervisor, the helpers, the line to us, and what they know."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sandloop.errors import SandboxError
+from sandloop.events import CodeRan, InputFile
+from sandloop.ports import LocalFile
+from sandloop_sandbox.probe import (
+    Probe,
+    Seen,
+    Stage,
+    Verdict,
+    attempts,
+    both,
+    lines,
+    needs,
+    not_made,
+    refused,
+    tell,
+    with_host,
+)
+
+_SIGNALS = """
+import signal
+sent = 0
+for number in sorted(signal.valid_signals()):
+    try: os.kill(1, number); sent += 1
+    except OSError as error: tried.append(['signal', error.errno, ''])
+time.sleep(0.2)
+tell(sent=sent)
+"""
+_LOOK = """
+def look(pid):
+    for name in ['environ', 'mem', 'maps', 'fd/0', 'fd/1', 'root/etc', 'cwd', 'exe', 'auxv', 'stack', 'syscall', f'task/{pid}/mem']:
+        for mode in (os.O_RDONLY, os.O_WRONLY):
+            attempt(f'{pid} {name}', lambda: os.read(os.open(f'/proc/{pid}/{name}', mode), 10))
+    for name in ('fd', 'fdinfo', 'map_files', 'root'): attempt(f'{pid} {name}', os.listdir, f'/proc/{pid}/{name}')
+import numpy   # so that the helper has begun its work
+helpers = []
+for pid in filter(str.isdigit, os.listdir('/proc')):
+    try: parent = open(f'/proc/{pid}/stat').read().rpartition(')')[2].split()[1]
+    except OSError: continue
+    if int(pid) not in (1, os.getpid()) and parent in ('0', '1'): helpers.append(pid)
+look('1')
+for pid in helpers: look(pid)
+tell(helpers=helpers)
+"""
+_ENVIRONMENT = """
+found, read = [], 0
+names = sorted(os.environ)
+for path in [f'/proc/{pid}/{name}' for pid in filter(str.isdigit, os.listdir('/proc')) for name in ('environ', 'cmdline')]:
+    try: text = open(path, 'rb').read(); read += 1
+    except OSError: continue
+    if given['secret'].encode() in text: found.append(path)
+if any(given['secret'] in value for value in os.environ.values()): found.append('os.environ')
+tell(read=read, found=found, names=names)
+"""
+_FORGE = """
+def record(**fields):
+    body = '\\0'.join(text for pair in fields.items() for text in pair).encode()
+    return b'A' + len(body).to_bytes(4, 'big') + body
+answer = record(op='run', n=str(given['answer']), exit='0', stopped='itself', state='kept', seconds='0', out='0', err='0', name='', value='', trace='')
+written, opened = 0, 0
+pids = list(filter(str.isdigit, os.listdir('/proc')))
+for pid in pids:
+    for number in range(0, 64):
+        try: one = os.open(f'/proc/{pid}/fd/{number}', os.O_WRONLY | os.O_NONBLOCK)
+        except OSError: continue
+        opened += int(pid) == 1
+        try: written += os.write(one, answer) > 0
+        except OSError: pass
+for number in range(3, 1100):
+    try: written += os.write(number, answer) > 0
+    except OSError: pass
+tell(written=written, opened=opened)
+raise SystemExit(7)
+"""
+_PLANT = """
+planted = []
+text = "open('/workspace/ran-' + str(__import__('os').getpid()), 'w').close()\\n"
+for place in ('/workspace', '/tmp', '/tmp/.local/lib/python3.11/site-packages'):
+    os.makedirs(place, exist_ok=True)
+    for name in ('sitecustomize.py', 'usercustomize.py', 'json.py', 'csv.py', 'frames.py', 'pandas.py'):
+        with open(f'{place}/{name}', 'w') as file: file.write(text)
+        planted.append(name)
+os.makedirs('/workspace/bin', exist_ok=True)
+for name in ('python3', 'bash', 'tar'):
+    with open(f'/workspace/bin/{name}', 'w') as file: file.write('#!/bin/sh\\ntouch /workspace/ran-$$\\n')
+    os.chmod(f'/workspace/bin/{name}', 0o755)
+os.environ['PATH'] = '/workspace/bin'; os.environ['PYTHONPATH'] = os.environ['PYTHONSTARTUP'] = '/workspace'
+for pid in filter(str.isdigit, os.listdir('/proc')):
+    # Our helper is started anew, with all this in place.
+    if int(pid) not in (1, os.getpid()): os.kill(int(pid), 9)
+tell(planted=len(planted))
+os._exit(1)
+"""
+_CLEAN_UP = """
+ran = [name for name in os.listdir('/workspace') if name.startswith('ran-')]
+import shutil
+for place in ('/workspace', '/tmp'):
+    for name in os.listdir(place):
+        path = f'{place}/{name}'
+        if os.path.isdir(path) and not os.path.islink(path): shutil.rmtree(path)
+        else: os.remove(path)
+tell(ran=ran)
+"""
+_TERMINAL = """
+for number in (0, 1, 2): tried.append([f'terminal {number}', 0 if os.isatty(number) else 25, ''])
+attempt('terminal /dev/tty', os.open, '/dev/tty', os.O_RDWR)
+tell(read=len(os.read(0, 1)))
+"""
+look = lines(_LOOK)
+
+
+async def _signals(stage: Stage) -> Seen:
+    """The oracle is that the supervisor answers afterwards."""
+    session = await stage.session()
+    await tell(session, stage.given, "kept = 1\ntell()")
+    first = await tell(session, stage.given, _SIGNALS)
+    after = await tell(session, stage.given, "tell(kept='kept' in globals())")
+    return with_host(first, stage, session, kept=after.told.get("kept"))
+
+
+def _unmoved(seen: Seen, sent: int) -> Verdict:
+    made = sent + len(attempts(seen, "signal"))
+    if made < 60:
+        return not_made(seen, f"{made} signals were sent")
+    if seen.host["kept"] is not True:
+        return Verdict(held=False, happened="it did not go on after the signals")
+    return Verdict(held=True, happened=f"{made} signals sent; it answers, and the variables are there")
+
+
+def _hidden(pid: str) -> Any:
+    def judge(seen: Seen, helpers: list[str]) -> Verdict:
+        if pid == "1":
+            return refused("1 ", least=28)(seen)
+        if not helpers:
+            return not_made(seen, "no helper was found")
+        verdicts = [refused(f"{helper} ", least=28)(seen) for helper in helpers]
+        return next((one for one in verdicts if not one.held), verdicts[0])
+
+    return needs("helpers", judge)
+
+
+def _not_there(seen: Seen, found: list[str]) -> Verdict:
+    if not seen.told["read"]:
+        return not_made(seen, "no environment could be read, not even its own")
+    if found:
+        return Verdict(held=False, happened=f"our variable was found in {', '.join(found[:3])}")
+    return Verdict(held=True, happened=f"not in {seen.told['read']} places; {len(seen.told['names'])} variables, all set by us")
+
+
+async def _forge(stage: Stage) -> Seen:
+    session = await stage.session()
+    # The number that the answer to the attack will have: those of a session are counted from 1, one for each thing asked.
+    number = int(getattr(session, "_number", 0)) + 1
+    try:
+        seen = await tell(session, {**stage.given, "answer": number}, _FORGE)
+        after = await tell(session, stage.given, "tell(well=True)")
+    except SandboxError as error:
+        lost = CodeRan(code_id="lost", exit_code=None, stderr=str(error))
+        return Seen(given=stage.given, ran=lost, host={"lost": str(error)})
+    return with_host(seen, stage, session, after=after.told.get("well"))
+
+
+def _not_believed(seen: Seen) -> Verdict:
+    if "lost" in seen.host:
+        return Verdict(held=False, happened=f"it reached our line: {seen.host['lost']}")
+    if not seen.told.get("written"):
+        return not_made(seen, "no forged answer was written anywhere")
+    if seen.told["opened"] or seen.ran.exit_code in (0, None) or not seen.host["after"]:
+        says = f"{seen.told['opened']} lines of PID 1 were opened; the step ended with {seen.ran.exit_code}"
+        return Verdict(held=False, happened=says)
+    return Verdict(
+        held=True, happened=f"{seen.told['written']} forged, none believed (exit {seen.ran.exit_code}); the next step ran"
+    )
+
+
+async def _plant(stage: Stage) -> Seen:
+    session = await stage.open()
+    table = Path(stage.host.folder) / "table.csv"
+    table.write_text("a,b\n1,2\n")
+    file = InputFile(name=table.name, size=8, mime="text/csv", sha256="")
+    await session.put([LocalFile(file=file, path=table)])
+    first = await tell(session, stage.given, _PLANT)
+    preview = await session.preview(table.name)
+    # The program that runs our cells, started anew; the one of the first cell may read what lies in its folder, this is the code's.
+    listed = await session.files()
+    ran = [found.name for found in listed.files if found.name.startswith("ran-")]
+    return with_host(first, stage, session, preview=preview, ran=ran)
+
+
+def _unplanted(seen: Seen, planted: int) -> Verdict:
+    if "no preview" in seen.host["preview"] or not seen.host["preview"]:
+        return Verdict(held=False, happened=f"our program failed after {planted} files were planted")
+    if seen.host["ran"]:
+        return Verdict(held=False, happened=f"planted code ran in {len(seen.host['ran'])} of our programs")
+    return Verdict(held=True, happened=f"{planted} files planted, none was run by our programs")
+
+
+def _no_terminal(seen: Seen, read: int) -> Verdict:
+    asked: Mapping[str, Any] = seen.about.get("Config", {})
+    return Verdict(held=not read and not asked.get("Tty"), happened="no terminal, and nothing to read from standard input")
+
+
+async def _log(stage: Stage) -> Seen:
+    session = await stage.session()
+    seen = await tell(session, stage.given, "print(given['secret'], flush=True)\ntell(said=True)")
+    kept = stage.ground.log(session.opened.id)
+    return with_host(seen, stage, session, found=stage.given["secret"].encode() in kept, kept=len(kept))
+
+
+def _unlogged(seen: Seen, said: bool) -> Verdict:
+    if seen.given["secret"] not in seen.ran.stdout:
+        return not_made(seen, "nothing was printed")
+    kind = seen.about.get("HostConfig", {}).get("LogConfig", {}).get("Type", "none")
+    if seen.host["kept"] or kind != "none":
+        return Verdict(held=False, happened=f"the engine keeps {seen.host['kept']:,} bytes in its log ({kind})")
+    return Verdict(held=said, happened="the engine has no log of it")
+
+
+PROBES = (
+    Probe(
+        control="supervisor: signals", tried="send every signal to PID 1", act=_signals, judge=needs("sent", _unmoved), room="rough"
+    ),
+    Probe(
+        control="supervisor: out of sight",
+        tried="open the memory, descriptors, environment and files of PID 1",
+        act=look,
+        judge=_hidden("1"),
+    ),
+    Probe(
+        control="helpers: out of sight",
+        tried="open the memory, descriptors and environment of our other programs",
+        act=look,
+        judge=_hidden("others"),
+    ),
+    Probe(
+        control="helpers: planted programs",
+        tried="leave modules and programs with the names that our programs load",
+        act=_plant,
+        judge=needs("planted", _unplanted),
+        room="life",
+    ),
+    Probe(
+        control="protocol: forged answers",
+        tried="write an answer of the supervisor into every descriptor of every process",
+        act=_forge,
+        judge=_not_believed,
+        room="rough",
+    ),
+    Probe(
+        control="environment: ours stays out",
+        tried="look for a variable of ours in every process",
+        act=lines(_ENVIRONMENT),
+        judge=needs("found", _not_there),
+    ),
+    Probe(
+        control="no terminal",
+        tried="open the terminal, read standard input",
+        act=lines(_TERMINAL),
+        judge=both(refused("terminal", least=4), needs("read", _no_terminal)),
+    ),
+    Probe(control="no log", tried="print a secret, and look for it in the engine's log", act=_log, judge=needs("said", _unlogged)),
+)

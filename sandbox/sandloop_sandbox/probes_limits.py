@@ -1,0 +1,374 @@
+"""Probes of the limits: memory, processes, processors, descriptors, sizes of files, output, time."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import anyio
+
+from sandloop.errors import SandboxError
+from sandloop.events import CodeRan
+from sandloop_sandbox.probe import (
+    PROOF_LIMITS,
+    Judge,
+    Probe,
+    Seen,
+    Stage,
+    Verdict,
+    attempts,
+    both,
+    lines,
+    needs,
+    not_made,
+    tell,
+    with_host,
+)
+
+_ONE = """
+blocks, piece = [], 32_000_000
+while len(blocks) * piece < given['memory'] * 1.25:
+    blocks.append(b'x' * piece)
+    tell(taken=len(blocks) * piece)
+tell(taken=len(blocks) * piece, all=True)
+"""
+_MANY = """
+import signal
+# Each takes well under the limit; all of them more than it.
+parts, piece = 5, int(given['memory'] * 0.27)
+reader, writer = os.pipe()
+children = []
+for _ in range(parts):
+    child = os.fork()
+    if not child:
+        block = b'x' * piece
+        os.write(writer, b'.')
+        signal.pause()
+    children.append(child)
+os.close(writer)
+import select
+end, came, ended = time.monotonic() + 15, 0, 0
+while time.monotonic() < end and came + ended < parts:
+    if select.select([reader], [], [], 0.05)[0]: came += len(os.read(reader, 9))
+    for child in children[:]:
+        if os.waitpid(child, os.WNOHANG)[0]: children.remove(child); ended += 1
+time.sleep(0.1)
+for child in children[:]:
+    if os.waitpid(child, os.WNOHANG)[0]: children.remove(child)
+left = len(children)
+tell(parts=parts, left=left, each=piece)
+for child in children: os.kill(child, 9); os.waitpid(child, 0)
+"""
+_SWAP = """
+def number(*paths):
+    for path in paths:
+        try: text = open(path).read().strip(); return 1 << 62 if text == 'max' else int(text)
+        except OSError: pass
+memory = number('/sys/fs/cgroup/memory.max', '/sys/fs/cgroup/memory/memory.limit_in_bytes')
+swap = number('/sys/fs/cgroup/memory.swap.max')
+both = number('/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes')
+tell(memory=memory, swap=swap if swap is not None else both - memory if both is not None else None)
+"""
+_FORKS = """
+made, number = [], 0
+try:
+    while len(made) < given['processes'] + 100:
+        child = os.fork()
+        if not child: time.sleep(60); os._exit(0)
+        made.append(child)
+except OSError as error: number = error.errno
+for child in made: os.kill(child, 9)
+for child in made: os.waitpid(child, 0)
+import threading
+threads, stop, refused = [], threading.Event(), False
+try:
+    while len(threads) < given['processes'] + 100:
+        one = threading.Thread(target=stop.wait); one.start(); threads.append(one)
+except RuntimeError: refused = True
+stop.set()
+tell(made=len(made), number=number, threads=len(threads), refused=refused)
+"""
+_BUSY = """
+def stat():
+    for path in ('/sys/fs/cgroup/cpu.stat', '/sys/fs/cgroup/cpu/cpu.stat', '/sys/fs/cgroup/cpu,cpuacct/cpu.stat'):
+        try: return int(dict(line.split() for line in open(path))['nr_throttled'])
+        except (OSError, KeyError): pass
+before, began, children = stat(), time.monotonic(), []
+for _ in range(3):
+    child = os.fork()
+    if not child:
+        while time.monotonic() < began + 1.5: pass
+        os._exit(0)
+    children.append(child)
+for child in children: os.waitpid(child, 0)
+used = sum(os.times()[2:4])
+tell(used=used, wall=time.monotonic() - began, throttled=None if before is None else stat() - before)
+"""
+_ULIMITS = """
+import resource
+opened = []
+try:
+    while len(opened) < given['files'] + 100: opened.append(os.dup(0))
+except OSError as error: tried.append(['descriptors', error.errno, ''])
+count = len(opened)
+for one in opened: os.close(one)
+for name in ('NOFILE', 'CORE', 'FSIZE'):
+    kind = getattr(resource, 'RLIMIT_' + name)
+    soft, hard = resource.getrlimit(kind)
+    attempt('raise ' + name, resource.setrlimit, kind, (soft, hard + 1 if hard >= 0 else 1 << 40))
+hard = {name: resource.getrlimit(getattr(resource, 'RLIMIT_' + name))[1] for name in ('NOFILE', 'CORE', 'FSIZE')}
+child = os.fork()
+if not child: os.abort()
+_, how = os.waitpid(child, 0)
+cores = [name for name in os.listdir() if name.startswith('core')]
+with open('/tmp/large', 'wb') as file: attempt('large', file.truncate, given['largest'] + 1)
+os.remove('/tmp/large')
+tell(count=count, hard=hard, died=os.waitstatus_to_exitcode(how), dumped=os.WCOREDUMP(how), cores=cores)
+"""
+_FLOOD = """
+tell(begun=True)
+block = 'x' * 65_536
+while True: print(block, flush=True)
+"""
+_LOOP = "tell(begun=True)\nwhile True: pass"
+_DEAF = """
+import signal
+for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT): signal.signal(number, signal.SIG_IGN)
+signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 65))
+tell(begun=True)
+while True: pass
+"""
+_DAEMONS = """
+reader, writer = os.pipe()
+for _ in range(3):
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            os.write(writer, b'.')
+            while True:
+                with open('/workspace/beat', 'w') as file: file.write(str(time.time_ns()))
+        os._exit(0)
+while len(os.listdir('/proc')) and not os.path.exists('/workspace/beat'): time.sleep(0.01)
+began = len(os.read(reader, 3))
+tell(begun=began)
+"""
+_AFTER = """
+first = open('/workspace/beat').read(); time.sleep(0.3); second = open('/workspace/beat').read()
+tell(beats=first != second, kept='reader' in globals())
+"""
+_STEP_SECONDS = 1.0
+_GRACE_SECONDS = 1.0
+_SLACK_SECONDS = 3.0
+"""For a busy machine; the host's clock is read from asking to answer."""
+_SLOW = 0.2
+"""Cores: so few that a machine which does other things too still has more to give."""
+
+
+def _bounded_memory(seen: Seen) -> Verdict:
+    taken, most = int(seen.told.get("taken", 0)), int(seen.given["memory"])
+    if not taken:
+        return not_made(seen, "no memory was taken")
+    if seen.told.get("all"):
+        return Verdict(held=False, happened=f"{taken // 10**6:,} MB were taken, of {most // 10**6:,} allowed")
+    if seen.ran.stopped_by != "memory" and seen.ran.error is None:
+        return Verdict(held=False, happened=f"it ended after {taken // 10**6:,} MB, stopped by {seen.ran.stopped_by}")
+    return Verdict(held=True, happened=f"stopped for memory after {taken // 10**6:,} MB of {most // 10**6:,}")
+
+
+def _bounded_together(seen: Seen, left: int) -> Verdict:
+    parts, each = seen.told["parts"], seen.told["each"] // 10**6
+    if left == parts:
+        return Verdict(held=False, happened=f"{parts} processes with {each} MB each lived at the same time")
+    return Verdict(held=True, happened=f"of {parts} processes with {each} MB each, {parts - left} were killed")
+
+
+def _no_swap(seen: Seen, swap: int | None) -> Verdict:
+    asked = seen.about.get("HostConfig", {})
+    if asked and not 0 < asked.get("Memory", 0) == asked.get("MemorySwap"):
+        return Verdict(held=False, happened=f"memory {asked.get('Memory')}, with swap {asked.get('MemorySwap')}")
+    if swap is None:
+        return Verdict(held=None, happened="the engine's kernel does not count swap")
+    return Verdict(held=swap == 0, happened=f"{swap:,} bytes of swap beside the memory")
+
+
+def _bounded_processes(seen: Seen, made: int) -> Verdict:
+    most, told = seen.given["processes"], seen.told
+    if not 0 < made < most or told["number"] != 11 or not 0 < told["threads"] < most or not told["refused"]:
+        return Verdict(held=False, happened=f"{made} processes and {told['threads']} threads were made, of {most} allowed")
+    return Verdict(held=True, happened=f"refused after {made} processes, and after {told['threads']} threads")
+
+
+def _slowed(seen: Seen, used: float) -> Verdict:
+    cores, throttled = used / seen.told["wall"], seen.told["throttled"]
+    if (throttled is None and cores > 1.5 * _SLOW) or throttled == 0 or cores > 2 * _SLOW:
+        return Verdict(
+            held=False, happened=f"three processes used {cores:.2f} cores of {_SLOW} allowed, held back {throttled} times"
+        )
+    return Verdict(held=True, happened=f"three processes used {cores:.2f} cores of {_SLOW} allowed, held back {throttled} times")
+
+
+def _files(seen: Seen, count: int) -> Verdict:
+    most = seen.given["files"]
+    fine = 0 < count <= most and seen.told["hard"]["NOFILE"] == most and _refused(seen, "descriptors", "raise NOFILE")
+    return Verdict(
+        held=fine, happened=f"{count:,} were opened, of {most:,} allowed" + ("; the limit can't be raised" if fine else "")
+    )
+
+
+def _core(seen: Seen, cores: list[str]) -> Verdict:
+    fine = not cores and not seen.told["dumped"] and seen.told["hard"]["CORE"] == 0 and seen.told["died"] == -6
+    return Verdict(held=fine, happened=f"a process died by signal 6, {len(cores)} files; the limit is {seen.told['hard']['CORE']}")
+
+
+def _size(seen: Seen, hard: dict[str, int]) -> Verdict:
+    largest = seen.given["largest"]
+    fine = hard["FSIZE"] == largest and _refused(seen, "large", "raise FSIZE")
+    return Verdict(
+        held=fine, happened=f"the limit is {hard['FSIZE']:,} bytes; one byte more " + ("was refused" if fine else "was taken")
+    )
+
+
+def _refused(seen: Seen, *names: str) -> bool:
+    answers = {name: number for name, number, _ in attempts(seen)}
+    return all(answers.get(name, 0) > 0 for name in names)
+
+
+def _stopped(by: str, *, within: float, state: str) -> Judge:
+    """Held when it was begun, stopped for that reason, and back in time by our own clock."""
+
+    def judge(seen: Seen) -> Verdict:
+        if not seen.told.get("begun"):
+            return not_made(seen, "it was never begun")
+        says = f"stopped by {seen.ran.stopped_by} after {seen.seconds:.1f} s by our clock, variables {seen.ran.state}"
+        return Verdict(held=seen.ran.stopped_by == by and seen.seconds < within and seen.ran.state == state, happened=says)
+
+    return judge
+
+
+def _gone(seen: Seen) -> Verdict:
+    if seen.host["begun"] != 3 or "beats" not in seen.told:
+        return not_made(seen, "the daemons were not begun")
+    return Verdict(
+        held=not seen.told["beats"],
+        happened="they went on in the next step" if seen.told["beats"] else "none was left in the next step",
+    )
+
+
+def _light(seen: Seen) -> Verdict:
+    grown, kept = seen.host["memory"] - seen.host["memory_before"], len(seen.ran.stdout) + len(seen.ran.stderr)
+    fine = grown < 64_000_000 and kept <= 2 * PROOF_LIMITS.output_kept + 200
+    return Verdict(held=fine, happened=f"{kept:,} characters kept, our own memory grew by {grown // 10**6} MB")
+
+
+async def _flood(stage: Stage) -> Seen:
+    session = await stage.session()
+    before = stage.host.seen()["memory"]
+    return with_host(await tell(session, stage.given, _FLOOD), stage, session, memory_before=before)
+
+
+async def _daemons(stage: Stage) -> Seen:
+    session = await stage.session()
+    first = await tell(session, stage.given, _DAEMONS)
+    return with_host(await tell(session, stage.given, _AFTER), stage, session, begun=first.told.get("begun"))
+
+
+async def _busy(stage: Stage) -> Seen:
+    session = await stage.open(replace(PROOF_LIMITS, cpus=_SLOW))
+    return with_host(await tell(session, stage.given, _BUSY), stage, session)
+
+
+async def _loop(stage: Stage) -> Seen:
+    return await _timed(stage, _LOOP)
+
+
+async def _deaf(stage: Stage) -> Seen:
+    return await _timed(stage, _DEAF)
+
+
+async def _timed(stage: Stage, source: str) -> Seen:
+    session = await stage.open(replace(PROOF_LIMITS, step_seconds=_STEP_SECONDS))
+    await tell(session, stage.given, "tell()")  # the interpreter is there: what follows is the step's own time
+    return with_host(await tell(session, stage.given, source), stage, session)
+
+
+async def _outlived(stage: Stage) -> Seen:
+    """Nobody hangs up: the session has to end by itself."""
+    seconds = 2.0
+    session = await stage.open(replace(PROOF_LIMITS, session_seconds=seconds))
+    began = time.monotonic()
+    there = bool(stage.ground.about(session.opened.id))
+    while stage.ground.about(session.opened.id) and time.monotonic() < began + seconds + _SLACK_SECONDS + 3:
+        await anyio.sleep(0.1)
+    took = time.monotonic() - began
+    said = ""
+    try:
+        await tell(session, stage.given, "tell()")
+    except SandboxError as error:
+        said = str(error)
+    host = {"there": there, "gone": not stage.ground.about(session.opened.id), "said": said}
+    return Seen(given=stage.given, ran=CodeRan(code_id="none", exit_code=None), seconds=took, host=host)
+
+
+def _ended(seen: Seen) -> Verdict:
+    if not seen.host["there"]:
+        return not_made(seen, "the engine did not know the container")
+    fine = bool(seen.host["gone"] and seen.host["said"])
+    return Verdict(
+        held=fine, happened=f"gone after {seen.seconds:.1f} s of 2" if fine else f"still there after {seen.seconds:.1f} s of 2"
+    )
+
+
+ulimits = lines(_ULIMITS)
+_LATEST = _STEP_SECONDS + _GRACE_SECONDS + _SLACK_SECONDS
+
+PROBES = (
+    Probe(
+        control="memory: one process",
+        tried="take a quarter more than allowed",
+        act=lines(_ONE),
+        judge=_bounded_memory,
+        room="rough",
+    ),
+    Probe(
+        control="memory: many processes",
+        tried="take a third more than allowed, in five processes",
+        act=lines(_MANY),
+        judge=needs("left", _bounded_together),
+        room="rough",
+    ),
+    Probe(control="memory: no swap", tried="read the limits of memory and swap", act=lines(_SWAP), judge=needs("swap", _no_swap)),
+    Probe(
+        control="processes",
+        tried="fork and start threads without end",
+        act=lines(_FORKS),
+        judge=needs("made", _bounded_processes),
+        room="rough",
+    ),
+    Probe(control="processors", tried="keep three processes busy", act=_busy, judge=needs("used", _slowed), room="slow"),
+    Probe(control="open files", tried="open descriptors without end, raise the limit", act=ulimits, judge=needs("count", _files)),
+    Probe(control="core files", tried="let a process die with a dump of its memory", act=ulimits, judge=needs("cores", _core)),
+    Probe(control="size of a file", tried="make one larger than allowed, raise the limit", act=ulimits, judge=needs("hard", _size)),
+    Probe(
+        control="output: flood",
+        tried="print without end",
+        act=_flood,
+        judge=both(_stopped("output", within=30, state="kept"), _light),
+        room="rough",
+    ),
+    Probe(
+        control="time: busy loop",
+        tried="compute without end",
+        act=_loop,
+        judge=_stopped("time", within=_LATEST, state="kept"),
+        room="clock",
+    ),
+    Probe(
+        control="time: ignored signals",
+        tried="ignore and block every signal, and compute without end",
+        act=_deaf,
+        judge=_stopped("time", within=_LATEST, state="lost"),
+        room="clock",
+    ),
+    Probe(control="time: daemons", tried="leave three daemons with sessions of their own", act=_daemons, judge=_gone, room="rough"),
+    Probe(control="time: whole session", tried="stay when the session's time is over", act=_outlived, judge=_ended, room="life"),
+)
