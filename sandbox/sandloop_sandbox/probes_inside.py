@@ -63,7 +63,8 @@ _FORGE = """
 def record(**fields):
     body = '\\0'.join(text for pair in fields.items() for text in pair).encode()
     return b'A' + len(body).to_bytes(4, 'big') + body
-answer = record(op='run', n=str(given['answer']), exit='0', stopped='itself', state='kept', seconds='0', out='0', err='0', name='', value='', trace='')
+answer = record(op='run', n=str(given['answer']), exit='0', stopped='itself', state='kept', seconds='0', out='0', err='0',
+                name='', value='', trace='')
 written, opened = 0, 0
 pids = list(filter(str.isdigit, os.listdir('/proc')))
 for pid in pids:

@@ -97,7 +97,7 @@ def _only_files(seen: Seen, made: list[str]) -> Verdict:
         return Verdict(held=False, happened=f"came out: {', '.join(out[:4])}")
     return Verdict(
         held=True,
-        happened=f"of {len(_ASKED) + 1} names only the regular file came out, {seen.host['skipped']} entries were named as left out",
+        happened=f"of {len(_ASKED) + 1} names only the regular file came out, {seen.host['skipped']} others were named as left out",
     )
 
 

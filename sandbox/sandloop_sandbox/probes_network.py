@@ -13,9 +13,10 @@ _ROUTES = """
 def table(path, head):
     try: return len(open(path).read().splitlines()) - head
     except FileNotFoundError: return 0
-tell(interfaces=sorted(os.listdir('/sys/class/net')), routes=table('/proc/net/route', 1),
-     devices=sorted(line.split(':')[0].strip() for line in open('/proc/net/dev').read().splitlines()[2:]),
-     routes6=sum('lo' != line.split()[-1] for line in open('/proc/net/ipv6_route')) if os.path.exists('/proc/net/ipv6_route') else 0)
+try: routes6 = sum(line.split()[-1] != 'lo' for line in open('/proc/net/ipv6_route'))
+except FileNotFoundError: routes6 = 0
+tell(interfaces=sorted(os.listdir('/sys/class/net')), routes=table('/proc/net/route', 1), routes6=routes6,
+     devices=sorted(line.split(':')[0].strip() for line in open('/proc/net/dev').read().splitlines()[2:]))
 """
 _HOST = """
 for address in given['addresses'] + ['host.docker.internal', 'localhost']:
