@@ -104,6 +104,10 @@ class Ground(Protocol):
         """A program that opens a session, prints its id and waits, and what it reads from its standard input."""
         ...
 
+    def made(self, session: str) -> None:
+        """Take note of a session that somebody else made for the proof."""
+        ...
+
     def clean(self) -> None:
         """Remove whatever the proof has made and is still there."""
         ...

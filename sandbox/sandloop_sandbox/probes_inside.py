@@ -65,19 +65,23 @@ def record(**fields):
     return b'A' + len(body).to_bytes(4, 'big') + body
 answer = record(op='run', n=str(given['answer']), exit='0', stopped='itself', state='kept', seconds='0', out='0', err='0',
                 name='', value='', trace='')
-written, opened = 0, 0
-pids = list(filter(str.isdigit, os.listdir('/proc')))
-for pid in pids:
+def write(pid):
+    opened = 0
     for number in range(0, 64):
         try: one = os.open(f'/proc/{pid}/fd/{number}', os.O_WRONLY | os.O_NONBLOCK)
         except OSError: continue
-        opened += int(pid) == 1
-        try: written += os.write(one, answer) > 0
+        opened += 1
+        try: os.write(one, answer)
         except OSError: pass
+    return opened
+opened = write(1)
+# Told now: the supervisor ends this as soon as it reads a claim that our own program never makes.
+tell(opened=opened)
+for pid in filter(str.isdigit, os.listdir('/proc')):
+    if pid != '1': write(pid)
 for number in range(3, 1100):
-    try: written += os.write(number, answer) > 0
+    try: os.write(number, answer)
     except OSError: pass
-tell(written=written, opened=opened)
 raise SystemExit(7)
 """
 _PLANT = """
@@ -150,6 +154,8 @@ def _hidden(pid: str) -> Any:
 def _not_there(seen: Seen, found: list[str]) -> Verdict:
     if not seen.told["read"]:
         return not_made(seen, "no environment could be read, not even its own")
+    if any(seen.given["secret"] in text for text in seen.about.get("Config", {}).get("Env") or []):
+        found = [*found, "the engine's record of the container"]
     if found:
         return Verdict(held=False, happened=f"our variable was found in {', '.join(found[:3])}")
     return Verdict(held=True, happened=f"not in {seen.told['read']} places; {len(seen.told['names'])} variables, all set by us")
@@ -157,8 +163,8 @@ def _not_there(seen: Seen, found: list[str]) -> Verdict:
 
 async def _forge(stage: Stage) -> Seen:
     session = await stage.session()
-    # The number that the answer to the attack will have: those of a session are counted from 1, one for each thing asked.
-    number = int(getattr(session, "_number", 0)) + 1
+    # For the step after this one: of its own cell the code may say what it likes. A session counts what it is asked, from 1.
+    number = int(getattr(session, "_number", 0)) + 2
     try:
         seen = await tell(session, {**stage.given, "answer": number}, _FORGE)
         after = await tell(session, stage.given, "tell(well=True)")
@@ -171,13 +177,15 @@ async def _forge(stage: Stage) -> Seen:
 def _not_believed(seen: Seen) -> Verdict:
     if "lost" in seen.host:
         return Verdict(held=False, happened=f"it reached our line: {seen.host['lost']}")
-    if not seen.told.get("written"):
+    if "opened" not in seen.told or (seen.ran.state != "lost" and "stopped" not in seen.ran.stdout):
         return not_made(seen, "no forged answer was written anywhere")
-    if seen.told["opened"] or seen.ran.exit_code in (0, None) or not seen.host["after"]:
-        says = f"{seen.told['opened']} lines of PID 1 were opened; the step ended with {seen.ran.exit_code}"
+    if seen.told["opened"] or not seen.host["after"]:
+        says = f"{seen.told['opened']} lines of PID 1 could be opened; the next step " + (
+            "ran" if seen.host["after"] else "did not run"
+        )
         return Verdict(held=False, happened=says)
     return Verdict(
-        held=True, happened=f"{seen.told['written']} forged, none believed (exit {seen.ran.exit_code}); the next step ran"
+        held=True, happened=f"none reached us (exit {seen.ran.exit_code}, variables {seen.ran.state}); the next step ran itself"
     )
 
 

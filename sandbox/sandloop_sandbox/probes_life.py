@@ -180,6 +180,7 @@ async def _killed(stage: Stage) -> Seen:
             client.stdout.close()
     began, name = time.monotonic(), said.decode().strip()
     there = said.startswith(b"open ")
+    stage.ground.made(name.removeprefix("open "))
     gone = await _until_gone(stage, name.removeprefix("open "), 0) if there else False
     ran = CodeRan(code_id="client", exit_code=client.returncode)
     return Seen(given=stage.given, ran=ran, seconds=time.monotonic() - began, host={"there": there, "gone": gone})

@@ -261,7 +261,7 @@ def _light(seen: Seen) -> Verdict:
 
 
 async def _flood(stage: Stage) -> Seen:
-    session = await stage.session()
+    session = await stage.open(replace(PROOF_LIMITS, step_seconds=8))
     before = stage.host.seen()["memory"]
     return with_host(await tell(session, stage.given, _FLOOD), stage, session, memory_before=before)
 

@@ -6,10 +6,9 @@ A weakening is a change to the request that creates the container: without one t
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -25,8 +24,10 @@ from sandloop_sandbox.probe import PROOF_LIMITS
 from sandloop_sandbox.prove import prove_on
 from sandloop_sandbox.session import LineSession
 
-Weakening = Mapping[str, Any]
+Change = Mapping[str, Any]
 """What is changed in the request, table by table: None takes a name out."""
+Weakening = Callable[[], Change]
+"""Asked anew for each container, as some of it is known only while the proof runs."""
 
 
 class DockerGround:
@@ -43,7 +44,7 @@ class DockerGround:
         return await to_thread.run_sync(lambda: self._open(limits))
 
     def _open(self, limits: Limits) -> LineSession:
-        session = open_weakened(self._engine, self._image, limits, self._options, self._weaken)
+        session = open_weakened(self._engine, self._image, limits, self._options, self._weaken() if self._weaken else None)
         self._made.append(session.opened.id)
         return session
 
@@ -66,18 +67,22 @@ class DockerGround:
             return b""
 
     def client(self) -> tuple[list[str], bytes]:
-        asked = {"options": asdict(self._options), "weaken": self._weaken, "image": self._image, "path": sys.path}
+        asked = {
+            "options": asdict(self._options),
+            "change": self._weaken() if self._weaken else None,
+            "image": self._image,
+            "path": sys.path,
+        }
         start = "import json, sys; asked = json.load(sys.stdin); sys.path[:] = asked['path']; "
         start += "from sandloop_sandbox.prove_docker import hold; hold(asked)"
         return [sys.executable, "-c", start], json.dumps(asked).encode()
 
+    def made(self, session: str) -> None:
+        self._made.append(session)
+
     def clean(self) -> None:
-        """Also what a client of ours made that was killed: by its label, as its name died with it."""
         for session in self._made:
-            for container in self._engine.labelled(f"{LABEL}.session={session}"):
-                self._engine.remove(container)
-        for container, labels in self._engine.labelled(f"{LABEL}.proof={os.getpid()}").items():
-            if labels.get(f"{LABEL}.proof") == str(os.getpid()):
+            for container in self._engine.labelled(f"{LABEL}.session={session}") if session else ():
                 self._engine.remove(container)
 
 
@@ -91,16 +96,16 @@ def prove(
 
 
 def open_weakened(
-    found: Engine, image: str, limits: Limits, options: SandboxOptions = DEFAULT_OPTIONS, weaken: Weakening | None = None
+    found: Engine, image: str, limits: Limits, options: SandboxOptions = DEFAULT_OPTIONS, change: Change | None = None
 ) -> LineSession:
-    """A session as everybody gets it; with a weakening, one whose start-up self-test is switched off too."""
+    """A session as everybody gets it; with a change, one whose start-up self-test is switched off too."""
     began = time.monotonic()
-    if weaken is None:
+    if change is None:
         container = Container(limits, options)
         container.start(found, image)
     else:
         container = _Weakened(limits, options)
-        container.start(_Changing(found, weaken), image)
+        container.start(_Changing(found, change), image)
     return LineSession(container, container.opened(seconds=time.monotonic() - began, warm=False))
 
 
@@ -117,18 +122,18 @@ class _Weakened(Container):
 class _Changing(Engine):
     """The same engine, which changes each request before it makes the container."""
 
-    def __init__(self, found: Engine, weaken: Weakening) -> None:
+    def __init__(self, found: Engine, change: Change) -> None:
         super().__init__(found.client, found.address, found.host, found.name)
-        self._weaken = weaken
+        self._change = change
 
     def create(self, config: Mapping[str, Any], name: str) -> str:
-        return super().create(changed(config, self._weaken), name)
+        return super().create(changed(config, self._change), name)
 
 
-def changed(config: Mapping[str, Any], weaken: Weakening) -> dict[str, Any]:
+def changed(config: Mapping[str, Any], change: Change) -> dict[str, Any]:
     """The request with the change in it, table by table."""
     result = dict(config)
-    for name, value in weaken.items():
+    for name, value in change.items():
         if value is None:
             result.pop(name, None)
         elif isinstance(value, Mapping) and isinstance(result.get(name), Mapping):
@@ -141,7 +146,7 @@ def changed(config: Mapping[str, Any], weaken: Weakening) -> dict[str, Any]:
 def hold(asked: Mapping[str, Any]) -> None:
     """The client that is going to be killed: opens a session, says its id, and waits."""
     given: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in asked["options"].items()}
-    session = open_weakened(engine(), asked["image"], PROOF_LIMITS, SandboxOptions(**given), asked["weaken"])
+    session = open_weakened(engine(), asked["image"], PROOF_LIMITS, SandboxOptions(**given), asked["change"])
     print("open", session.opened.id, flush=True)
     while True:
         time.sleep(60)

@@ -1,0 +1,190 @@
+"""Ways to weaken a container, one control each, and the probes that have to notice."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from sandloop_sandbox.container import seccomp_profile
+from sandloop_sandbox.policy import INODES, PYTHON, START, scratch
+from sandloop_sandbox.probe import PROOF_LIMITS
+from sandloop_sandbox.prove_docker import Change
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weak:
+    """What is changed in the request, and which controls are then found not to hold."""
+
+    name: str
+    change: Callable[[Path, str], Change]
+    """Given a folder of this machine that anybody may write to, and an image with a set-id program and a volume."""
+    caught: tuple[str, ...]
+    lost: tuple[str, ...] = ()
+    """Of these, those that fail since the sandbox itself does not survive the attack."""
+    image: bool = False
+
+
+def request(name: str, change: Change, *caught: str, lost: tuple[str, ...] = ()) -> Weak:
+    return Weak(name=name, change=lambda folder, image: change, caught=caught, lost=lost)
+
+
+def host(name: str, change: Change, *caught: str, lost: tuple[str, ...] = ()) -> Weak:
+    return request(name, {"HostConfig": change}, *caught, lost=lost)
+
+
+def inside(name: str, lines: str, *caught: str, lost: tuple[str, ...] = ()) -> Weak:
+    """Our own programs weakened, before the supervisor begins."""
+    start = f"import sys; sys.path.append('/opt')\n{lines}\n{START}"
+    return request(name, {"Entrypoint": [PYTHON, "-I", "-S", "-c", start]}, *caught, lost=lost)
+
+
+def places(uid: int | None = 23456, *, flags: str = "nosuid,nodev", sized: bool = True, counted: bool = True) -> dict[str, str]:
+    """The scratch places as they should be, but for what is named."""
+    own = "mode=1777" if uid is None else f"mode=0700,uid={uid},gid={uid}"
+    return {
+        path: ",".join(["rw", flags, own, *([f"size={size}"] if sized else []), *([f"nr_inodes={INODES}"] if counted else [])])
+        for path, size in scratch(PROOF_LIMITS).items()
+    }
+
+
+FILTER = f"seccomp={seccomp_profile()}"
+NO_FILTER = ["no-new-privileges", "seccomp=unconfined"]
+SYSTEM_CALLS = tuple(
+    f"system calls: {name}"
+    for name in (
+        *("filter", "io_uring", "other processes", "kernel interfaces", "keyring", "mounts", "namespaces"),
+        *("counted per user", "the machine", "clone3", "32-bit gate"),
+    )
+)
+
+WEAKENINGS = (
+    request("the engine's network", {"NetworkDisabled": False, "HostConfig": {"NetworkMode": "default"}}, "network: none"),
+    request(
+        "this machine's network",
+        {"NetworkDisabled": False, "Hostname": None, "HostConfig": {"NetworkMode": "host"}},
+        *("network: none", "network: abstract sockets", "namespaces: its own"),
+    ),
+    request(
+        "this machine's network and no filter",
+        {"NetworkDisabled": False, "Hostname": None, "HostConfig": {"NetworkMode": "host", "SecurityOpt": NO_FILTER}},
+        *("network: this machine", "network: IPv6", "network: names"),
+    ),
+    host(
+        "no filter",
+        {"SecurityOpt": NO_FILTER},
+        *("sockets: local only", "sockets: netlink", "sockets: vsock", "sockets: kernel crypto", *SYSTEM_CALLS),
+    ),
+    host(
+        "the engine's filter",
+        {"SecurityOpt": ["no-new-privileges"]},
+        *("sockets: local only", "sockets: netlink", "system calls: other processes", "system calls: counted per user"),
+    ),
+    request(
+        "root with NET_RAW and no filter",
+        {"User": "0:0", "HostConfig": {"CapAdd": ["NET_RAW"], "SecurityOpt": NO_FILTER, "Tmpfs": places(0)}},
+        "sockets: raw",
+    ),
+    request("root", {"User": "0:0", "HostConfig": {"Tmpfs": places(0)}}, "user: nobody"),
+    request("a user without a group", {"User": "23456", "HostConfig": {"Tmpfs": places()}}, "user: nobody"),
+    request("one user for all", {"User": "23456:23456", "HostConfig": {"Tmpfs": places()}}, "sessions: a user of its own"),
+    host("one more group", {"GroupAdd": ["0"]}, "user: nobody"),
+    host("the engine's capabilities", {"CapDrop": []}, "capabilities: none"),
+    host("one capability", {"CapAdd": ["NET_RAW"]}, "capabilities: none"),
+    host("new privileges", {"SecurityOpt": [FILTER]}, "privileges: no gain"),
+    Weak(
+        name="an image with a set-id program and a volume",
+        change=lambda folder, image: {"Image": image},
+        caught=("root: no set-id programs", "root: read-only", "mounts: only scratch"),
+        image=True,
+    ),
+    host("a writable root", {"ReadonlyRootfs": False}, "root: read-only"),
+    host("scratch without sizes", {"Tmpfs": places(None, sized=False)}, "scratch: sizes"),
+    host("scratch without a number of files", {"Tmpfs": places(None, counted=False)}, "scratch: number of files"),
+    host("the engine's shared memory", {"Tmpfs": {"/dev/shm": None}}, "scratch: sizes", "scratch: number of files"),
+    host("scratch with set-id programs and devices", {"Tmpfs": places(None, flags="suid,dev")}, "mounts: only scratch"),
+    host(
+        "no limit of memory",
+        {"Memory": 0, "MemorySwap": 0},
+        *("memory: one process", "memory: many processes", "memory: no swap"),
+    ),
+    host("swap", {"MemorySwap": -1}, "memory: no swap"),
+    host("no limit of processes", {"PidsLimit": 0}, "processes"),
+    host("no limit of processors", {"NanoCpus": 0}, "processors"),
+    host("no limits of a process", {"Ulimits": []}, "open files", "size of a file"),
+    host("core files", {"Ulimits": [{"Name": "core", "Soft": -1, "Hard": -1}]}, "core files"),
+    host("a log", {"LogConfig": {"Type": "json-file", "Config": {}}}, "no log"),
+    host(
+        "a folder of this machine",
+        {"Binds": [f"{tempfile.gettempdir()}:/host:ro"]},
+        *("mounts: no files of ours", "mounts: only scratch"),
+    ),
+    host(
+        "a folder of this machine to write to",
+        {"Binds": [f"{tempfile.gettempdir()}:/host:rw"]},
+        *("mounts: no files of ours", "files in: copies"),
+    ),
+    host("the engine's socket", {"Binds": ["/var/run/docker.sock:/var/run/docker.sock"]}, "mounts: no engine socket"),
+    Weak(
+        name="a working folder for all",
+        change=lambda folder, image: {"HostConfig": {"Binds": [f"{folder}:/workspace:rw"], "Tmpfs": {"/workspace": None}}},
+        caught=("sessions: nothing passes over",),
+    ),
+    host("privileged", {"Privileged": True}, "capabilities: none", "devices: none", "/proc and /sys: covered"),
+    host(
+        "a device",
+        {"Devices": [{"PathOnHost": "/dev/zero", "PathInContainer": "/dev/hardware", "CgroupPermissions": "rwm"}]},
+        "devices: none",
+    ),
+    host("nothing covered", {"MaskedPaths": [], "ReadonlyPaths": []}, "/proc and /sys: covered"),
+    Weak(
+        name="our environment",
+        change=lambda folder, image: {"Env": [f"{name}={value}" for name, value in os.environ.items()]},
+        caught=("environment: ours stays out",),
+    ),
+    host("this machine's IPC", {"IpcMode": "host"}, "namespaces: its own"),
+    host("this machine's processes", {"PidMode": "host"}, "namespaces: its own"),
+    request("this machine's name", {"Hostname": None, "HostConfig": {"UTSMode": "host"}}, "namespaces: its own"),
+    host("this machine's control groups", {"CgroupnsMode": "host"}, "namespaces: its own"),
+    host("a first process that passes signals on", {"Init": True}, "supervisor: signals", lost=("supervisor: signals",)),
+    request("a standard input that is reopened", {"StdinOnce": False}, "end: client killed"),
+    host("a container that stays", {"AutoRemove": False}, "end: closed", "end: client killed"),
+    request("no end of the session", {"Cmd": ["86400", "1"]}, "time: whole session"),
+    inside(
+        "a supervisor that can be looked into",
+        "from sandloop import processes; processes.set_dumpable = lambda dumpable: None",
+        *("supervisor: out of sight", "protocol: forged answers"),
+    ),
+    inside(
+        "helpers that can be looked into",
+        "from sandloop import interpreters; program = interpreters.program\n"
+        "open_ = \"import sys; sys.path.append('/opt'); from sandloop import processes; processes.set_dumpable = lambda d: None; \"\n"
+        "interpreters.program = lambda module: [*program(module)[:3], open_ + program(module)[3]]",
+        "helpers: out of sight",
+    ),
+    inside(
+        "helpers that load what lies about",
+        "from sandloop import supervisor\nsupervisor.PREVIEW = \"import sys; sys.path.insert(0, '/workspace'); \" + supervisor.PREVIEW",
+        "helpers: planted programs",
+    ),
+    inside(
+        "daemons that stay",
+        "from sandloop import processes\nprocesses.kill_all_but = lambda keep, there, held: (0, True)\n"
+        "tell = processes.tell\nprocesses.tell = lambda pid, number: processes.everybody(number)",
+        "time: daemons",
+    ),
+    inside(
+        "steps without an end",
+        "from sandloop.step import Step\nStep._goes_on = lambda step, pid: step.until + 9 > __import__('time').monotonic()",
+        *("time: busy loop", "time: ignored signals", "output: flood"),
+    ),
+    inside(
+        "links that are followed",
+        "from sandloop import folder\nimport os\nfolder._OPEN = os.O_CLOEXEC | os.O_NONBLOCK",
+        "files out: regular only",
+    ),
+)
+UNSHOWN = {"no terminal": "with a terminal the streams are merged, so that no session opens at all"}
+"""Controls that no weakening shows, and why."""
