@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from sandloop_sandbox.container import seccomp_profile
+from sandloop_sandbox.container import LABEL, seccomp_profile
 from sandloop_sandbox.policy import INODES, PYTHON, START, scratch
 from sandloop_sandbox.probe import PROOF_LIMITS
 from sandloop_sandbox.prove_docker import Change
@@ -41,9 +41,13 @@ def inside(name: str, lines: str, *caught: str, lost: tuple[str, ...] = ()) -> W
     return request(name, {"Entrypoint": [PYTHON, "-I", "-S", "-c", start]}, *caught, lost=lost)
 
 
-def places(uid: int | None = 23456, *, flags: str = "nosuid,nodev", sized: bool = True, counted: bool = True) -> dict[str, str]:
+def scratches(name: str, places: dict[str, str], *caught: str) -> Weak:
+    return request(name, {"User": "23456:23456", "HostConfig": {"Tmpfs": places}}, *caught)
+
+
+def places(uid: int = 23456, *, flags: str = "nosuid,nodev", sized: bool = True, counted: bool = True) -> dict[str, str]:
     """The scratch places as they should be, but for what is named."""
-    own = "mode=1777" if uid is None else f"mode=0700,uid={uid},gid={uid}"
+    own = f"mode=0700,uid={uid},gid={uid}"
     return {
         path: ",".join(["rw", flags, own, *([f"size={size}"] if sized else []), *([f"nr_inodes={INODES}"] if counted else [])])
         for path, size in scratch(PROOF_LIMITS).items()
@@ -101,10 +105,10 @@ WEAKENINGS = (
         image=True,
     ),
     host("a writable root", {"ReadonlyRootfs": False}, "root: read-only"),
-    host("scratch without sizes", {"Tmpfs": places(None, sized=False)}, "scratch: sizes"),
-    host("scratch without a number of files", {"Tmpfs": places(None, counted=False)}, "scratch: number of files"),
+    scratches("scratch without sizes", places(sized=False), "scratch: sizes"),
+    scratches("scratch without a number of files", places(counted=False), "scratch: number of files"),
     host("the engine's shared memory", {"Tmpfs": {"/dev/shm": None}}, "scratch: sizes", "scratch: number of files"),
-    host("scratch with set-id programs and devices", {"Tmpfs": places(None, flags="suid,dev")}, "mounts: only scratch"),
+    scratches("scratch with set-id programs and devices", places(flags="suid,dev"), "mounts: only scratch"),
     host(
         "no limit of memory",
         {"Memory": 0, "MemorySwap": 0},
@@ -149,7 +153,12 @@ WEAKENINGS = (
     request("this machine's name", {"Hostname": None, "HostConfig": {"UTSMode": "host"}}, "namespaces: its own"),
     host("this machine's control groups", {"CgroupnsMode": "host"}, "namespaces: its own"),
     host("a first process that passes signals on", {"Init": True}, "supervisor: signals", lost=("supervisor: signals",)),
-    request("a standard input that is reopened", {"StdinOnce": False}, "end: client killed"),
+    # Owned by nobody here: else another process of this machine that opens a sandbox removes it meanwhile.
+    request(
+        "a standard input that stays open",
+        {"StdinOnce": False, "Labels": {f"{LABEL}.owner": "elsewhere 1 1"}},
+        "end: client killed",
+    ),
     host("a container that stays", {"AutoRemove": False}, "end: closed", "end: client killed"),
     request("no end of the session", {"Cmd": ["86400", "1"]}, "time: whole session"),
     inside(
@@ -160,13 +169,15 @@ WEAKENINGS = (
     inside(
         "helpers that can be looked into",
         "from sandloop import interpreters; program = interpreters.program\n"
-        "open_ = \"import sys; sys.path.append('/opt'); from sandloop import processes; processes.set_dumpable = lambda d: None; \"\n"
-        "interpreters.program = lambda module: [*program(module)[:3], open_ + program(module)[3]]",
+        "first = \"import sys; sys.path.append('/opt'); from sandloop import processes; \"\n"
+        "first += 'processes.set_dumpable = lambda dumpable: None; '\n"
+        "interpreters.program = lambda module: [*program(module)[:3], first + program(module)[3]]",
         "helpers: out of sight",
     ),
     inside(
         "helpers that load what lies about",
-        "from sandloop import supervisor\nsupervisor.PREVIEW = \"import sys; sys.path.insert(0, '/workspace'); \" + supervisor.PREVIEW",
+        "from sandloop import supervisor\n"
+        "supervisor.PREVIEW = \"import sys; sys.path.insert(0, '/workspace'); \" + supervisor.PREVIEW",
         "helpers: planted programs",
     ),
     inside(

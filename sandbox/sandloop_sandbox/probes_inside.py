@@ -37,7 +37,10 @@ _LOOK = """
 def look(pid):
     for name in ['environ', 'mem', 'maps', 'fd/0', 'fd/1', 'root/etc', 'cwd', 'exe', 'auxv', 'stack', 'syscall', f'task/{pid}/mem']:
         for mode in (os.O_RDONLY, os.O_WRONLY):
-            attempt(f'{pid} {name}', lambda: os.read(os.open(f'/proc/{pid}/{name}', mode), 10))
+            def open_():
+                one = os.open(f'/proc/{pid}/{name}', mode | os.O_NONBLOCK)
+                if mode == os.O_RDONLY and not name.startswith('fd/'): os.read(one, 10)
+            attempt(f'{pid} {name}', open_)
     for name in ('fd', 'fdinfo', 'map_files', 'root'): attempt(f'{pid} {name}', os.listdir, f'/proc/{pid}/{name}')
 import numpy   # so that the helper has begun its work
 helpers = []
