@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from sandloop_sandbox.container import LABEL, seccomp_profile
+from sandloop_sandbox.container import LABEL
 from sandloop_sandbox.policy import INODES, PYTHON, START, scratch
 from sandloop_sandbox.probe import PROOF_LIMITS
 from sandloop_sandbox.prove_docker import Change
@@ -54,7 +54,6 @@ def places(uid: int = 23456, *, flags: str = "nosuid,nodev", sized: bool = True,
     }
 
 
-FILTER = f"seccomp={seccomp_profile()}"
 NO_FILTER = ["no-new-privileges", "seccomp=unconfined"]
 SYSTEM_CALLS = tuple(
     f"system calls: {name}"
@@ -97,7 +96,8 @@ WEAKENINGS = (
     host("one more group", {"GroupAdd": ["0"]}, "user: nobody"),
     host("the engine's capabilities", {"CapDrop": []}, "capabilities: none"),
     host("one capability", {"CapAdd": ["NET_RAW"]}, "capabilities: none"),
-    host("new privileges", {"SecurityOpt": [FILTER]}, "privileges: no gain"),
+    # Not the filter alone: the engine then sets it up before it drops root, and our filter does not let it.
+    host("new privileges", {"SecurityOpt": ["seccomp=unconfined"]}, "privileges: no gain"),
     Weak(
         name="an image with a set-id program and a volume",
         change=lambda folder, image: {"Image": image},
@@ -175,6 +175,13 @@ WEAKENINGS = (
         "helpers: out of sight",
     ),
     inside(
+        "interpreters that hand their lines down",
+        "from sandloop import interpreters; program = interpreters.program\n"
+        "first = 'import fcntl; fcntl.F_DUPFD_CLOEXEC = fcntl.F_DUPFD; '\n"
+        "interpreters.program = lambda module: [*program(module)[:3], first + program(module)[3]]",
+        "descriptors: none handed down",
+    ),
+    inside(
         "helpers that load what lies about",
         "from sandloop import supervisor\n"
         "supervisor.PREVIEW = \"import sys; sys.path.insert(0, '/workspace'); \" + supervisor.PREVIEW",
@@ -189,7 +196,7 @@ WEAKENINGS = (
     inside(
         "steps without an end",
         "from sandloop.step import Step\nStep._goes_on = lambda step, pid: step.until + 9 > __import__('time').monotonic()",
-        *("time: busy loop", "time: ignored signals", "output: flood"),
+        *("time: busy loop", "time: ignored signals", "time: stopped processes", "output: flood"),
     ),
     inside(
         "links that are followed",

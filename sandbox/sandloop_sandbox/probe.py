@@ -212,7 +212,7 @@ def refused(about: str = "", *, least: int = 1, by: frozenset[int] | None = None
         if through:
             return Verdict(held=False, happened="; ".join(f"{what}: {_answer(number)}" for what, number in through[:4]))
         names = sorted({os.strerror(number) for _, number, _ in made if number > 0})
-        return Verdict(held=True, happened=f"{len(made)} attempts, all refused: {', '.join(names).lower()}")
+        return Verdict(held=True, happened=f"{len(made)} attempt{'s' if len(made) > 1 else ''} refused: {', '.join(names).lower()}")
 
     return judge
 

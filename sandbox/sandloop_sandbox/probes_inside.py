@@ -121,6 +121,11 @@ for number in (0, 1, 2): tried.append([f'terminal {number}', 0 if os.isatty(numb
 attempt('terminal /dev/tty', os.open, '/dev/tty', os.O_RDWR)
 tell(read=len(os.read(0, 1)))
 """
+_INHERITED = """
+listing = "import os; print(*sorted(int(n) for n in os.listdir('/proc/self/fd')))"
+ran = subprocess.run([sys.executable, '-I', '-S', '-c', listing], capture_output=True, text=True, close_fds=False, stdin=0)
+tell(numbers=[int(number) for number in ran.stdout.split()])
+"""
 look = lines(_LOOK)
 
 
@@ -157,7 +162,7 @@ def _hidden(pid: str) -> Any:
 def _not_there(seen: Seen, found: list[str]) -> Verdict:
     if not seen.told["read"]:
         return not_made(seen, "no environment could be read, not even its own")
-    if any(seen.given["secret"] in text for text in seen.about.get("Config", {}).get("Env") or []):
+    if seen.given["secret"] in str(seen.about.get("Config", {}).get("Env")):
         found = [*found, "the engine's record of the container"]
     if found:
         return Verdict(held=False, happened=f"our variable was found in {', '.join(found[:3])}")
@@ -212,6 +217,14 @@ def _unplanted(seen: Seen, planted: int) -> Verdict:
     if seen.host["ran"]:
         return Verdict(held=False, happened=f"planted code ran in {len(seen.host['ran'])} of our programs")
     return Verdict(held=True, happened=f"{planted} files planted, none was run by our programs")
+
+
+def _three(seen: Seen, numbers: list[int]) -> Verdict:
+    # The fourth is the folder that was read to list them.
+    if not {0, 1, 2} <= set(numbers):
+        return not_made(seen, f"a child saw {numbers}")
+    more = [number for number in numbers if number > 3]
+    return Verdict(held=not more, happened=f"a child has {more} too" if more else "a child has the three standard streams")
 
 
 def _no_terminal(seen: Seen, read: int) -> Verdict:
@@ -270,6 +283,12 @@ PROBES = (
         tried="look for a variable of ours in every process",
         act=lines(_ENVIRONMENT),
         judge=needs("found", _not_there),
+    ),
+    Probe(
+        control="descriptors: none handed down",
+        tried="start a child that keeps what it can",
+        act=lines(_INHERITED),
+        judge=needs("numbers", _three),
     ),
     Probe(
         control="no terminal",

@@ -127,6 +127,7 @@ _GENERIC: dict[str, dict[str, tuple[Any, ...]]] = {
         "acct": (1,),
         "swapon": (0, 0),
         "reboot": (0, 0, 0, 0),
+        "sync": (),
         "sched_setscheduler": (0, 0, "room"),
         "ioprio_set": (1, 0, 0x4000),
     },
@@ -142,7 +143,7 @@ _NUMBERS = {
         **{"move_mount": 429, "chroot": 161, "unshare": 272, "setns": 308, "clone": 56, "inotify_init1": 294, "mq_open": 240},
         **{"shmget": 29, "semget": 64, "msgget": 68, "io_setup": 206, "settimeofday": 164, "clock_settime": 227},
         **{"adjtimex": 159, "sethostname": 170, "syslog": 103, "acct": 163, "swapon": 167, "reboot": 169},
-        **{"sched_setscheduler": 144, "ioprio_set": 251, "clone3": 435},
+        **{"sched_setscheduler": 144, "ioprio_set": 251, "sync": 162, "clone3": 435},
     },
     "aarch64": {
         **{"io_uring_setup": 425, "io_uring_enter": 426, "io_uring_register": 427, "ptrace": 117, "process_vm_readv": 270},
@@ -153,7 +154,7 @@ _NUMBERS = {
         **{"move_mount": 429, "chroot": 51, "unshare": 97, "setns": 268, "clone": 220, "inotify_init1": 26, "mq_open": 180},
         **{"shmget": 194, "semget": 190, "msgget": 186, "io_setup": 0, "settimeofday": 170, "clock_settime": 112},
         **{"adjtimex": 171, "sethostname": 161, "syslog": 116, "acct": 89, "swapon": 224, "reboot": 142},
-        **{"sched_setscheduler": 119, "ioprio_set": 30, "clone3": 435},
+        **{"sched_setscheduler": 119, "ioprio_set": 30, "sync": 81, "clone3": 435},
     },
 }
 
@@ -271,7 +272,7 @@ PROBES = (
     _calls("mount", "mount, unmount, move and change roots"),
     _calls("namespace", "make a user namespace by unshare and clone, enter one by setns"),
     _calls("counted", "inotify, message queues, System V memory, asynchronous I/O"),
-    _calls("machine", "set clock, name, priorities, accounting, swap; read the kernel's log"),
+    _calls("machine", "set clock, name, priorities, accounting, swap; write out its disks, read its log"),
     Probe(control="system calls: clone3", tried="call clone3, whose flags no filter sees", act=forbidden, judge=_clone3),
     Probe(
         control="system calls: 32-bit gate", tried="make system calls by int 0x80 and by x32 numbers", act=lines(_GATE), judge=_gate

@@ -145,8 +145,8 @@ def _nothing_left(seen: Seen, found: list[str]) -> Verdict:
 
 
 def _fresh_user(seen: Seen, uid: int) -> Verdict:
-    uids: list[int] = seen.host["uids"]
-    fine = len(set(uids)) == 3 and None not in uids
+    uids: list[int | None] = seen.host["uids"]
+    fine = len({one for one in uids if one}) == 3
     return Verdict(held=fine, happened="users " + ", ".join(map(str, uids)) + ("" if fine else f": {uid} twice"))
 
 

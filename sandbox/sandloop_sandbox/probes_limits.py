@@ -138,6 +138,11 @@ signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 65))
 tell(begun=True)
 while True: pass
 """
+_STILL = """
+import signal
+tell(begun=True)
+while True: os.kill(os.getpid(), signal.SIGSTOP)
+"""
 _DAEMONS = """
 reader, writer = os.pipe()
 for _ in range(3):
@@ -148,8 +153,9 @@ for _ in range(3):
             while True:
                 with open('/workspace/beat', 'w') as file: file.write(str(time.time_ns()))
         os._exit(0)
-while len(os.listdir('/proc')) and not os.path.exists('/workspace/beat'): time.sleep(0.01)
-began = len(os.read(reader, 3))
+began = 0
+while began < 3: began += len(os.read(reader, 3))
+while not os.path.exists('/workspace/beat'): time.sleep(0.01)
 tell(begun=began)
 """
 _AFTER = """
@@ -285,8 +291,13 @@ async def _deaf(stage: Stage) -> Seen:
     return await _timed(stage, _DEAF)
 
 
+async def _still(stage: Stage) -> Seen:
+    return await _timed(stage, _STILL)
+
+
 async def _timed(stage: Stage, source: str) -> Seen:
     """A machine that is very busy may interrupt the lines before they have begun: then once more, with more time."""
+    seen = Seen(given=stage.given, ran=CodeRan(code_id="none", exit_code=None))
     for seconds in _STEP_SECONDS:
         session = await stage.open(replace(PROOF_LIMITS, step_seconds=seconds))
         await tell(session, stage.given, "tell()")  # the interpreter is there: what follows is the step's own time
@@ -373,6 +384,13 @@ PROBES = (
         tried="ignore and block every signal, and compute without end",
         act=_deaf,
         judge=_stopped("time", state="lost"),
+        room="clock",
+    ),
+    Probe(
+        control="time: stopped processes",
+        tried="stop oneself, and again when let go on",
+        act=_still,
+        judge=_stopped("time"),
         room="clock",
     ),
     Probe(control="time: daemons", tried="leave three daemons with sessions of their own", act=_daemons, judge=_gone, room="rough"),

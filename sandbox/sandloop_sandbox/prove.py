@@ -43,10 +43,10 @@ def prove_on(ground: Ground, host: Host, on_progress: OnProgress, only: Collecti
 async def _prove(ground: Ground, host: Host, probes: Sequence[Probe], on_progress: OnProgress) -> list[Proof]:
     found: dict[str, Proof] = {}
     with Witness() as witness:
-        given = {**witness.given(), **_given(PROOF_LIMITS, host), "own_kernel": ground.own_kernel}
+        told = {**witness.given(), **given(PROOF_LIMITS, host), "own_kernel": ground.own_kernel}
         stages: dict[Room, _Stage] = {}
         for probe in probes:
-            stages.setdefault(probe.room, _Stage(ground, given, witness))
+            stages.setdefault(probe.room, _Stage(ground, told, witness))
         try:
             # The first session shows whether there can be any, before everything begins at once.
             await next(iter(stages.values())).session() if stages else None
@@ -67,7 +67,8 @@ async def _prove(ground: Ground, host: Host, probes: Sequence[Probe], on_progres
     return [found[probe.control] for probe in probes]
 
 
-def _given(limits: Limits, host: Host) -> dict[str, Any]:
+def given(limits: Limits, host: Host) -> dict[str, Any]:
+    """What the attacker is told of the limits."""
     return {
         "calls": probes_kernel.calls(),
         "families": probes_network.NAMED_FAMILIES,
@@ -112,7 +113,10 @@ class _Stage:
         seen = self._seen[probe.act]
         if isinstance(seen, SandloopError):
             return Verdict(held=False, happened=f"the sandbox did not stand it: {seen}")
-        return probe.judge(seen)
+        try:
+            return probe.judge(seen)
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:  # what came back is not what was asked for
+            return Verdict(held=False, happened=f"not shown: what came back can't be read ({type(error).__name__}: {error})")
 
     async def _made(self, probe: Probe) -> Seen | SandloopError:
         try:
