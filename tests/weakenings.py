@@ -55,6 +55,8 @@ def places(uid: int = 23456, *, flags: str = "nosuid,nodev", sized: bool = True,
 
 
 NO_FILTER = ["no-new-privileges", "seccomp=unconfined"]
+ELSEWHERE = "elsewhere 1 1"
+"""An owner on another machine: what a dead owner of this one left behind may be removed by anybody's next sandbox."""
 SYSTEM_CALLS = tuple(
     f"system calls: {name}"
     for name in (
@@ -153,13 +155,16 @@ WEAKENINGS = (
     request("this machine's name", {"Hostname": None, "HostConfig": {"UTSMode": "host"}}, "namespaces: its own"),
     host("this machine's control groups", {"CgroupnsMode": "host"}, "namespaces: its own"),
     host("a first process that passes signals on", {"Init": True}, "supervisor: signals", lost=("supervisor: signals",)),
-    # Owned by nobody here: else another process of this machine that opens a sandbox removes it meanwhile.
     request(
         "a standard input that stays open",
-        {"StdinOnce": False, "Labels": {f"{LABEL}.owner": "elsewhere 1 1"}},
+        {"StdinOnce": False, "Labels": {f"{LABEL}.owner": ELSEWHERE}},
         "end: client killed",
     ),
-    host("a container that stays", {"AutoRemove": False}, "end: closed", "end: client killed"),
+    request(
+        "a container that stays",
+        {"HostConfig": {"AutoRemove": False}, "Labels": {f"{LABEL}.owner": ELSEWHERE}},
+        *("end: closed", "end: client killed"),
+    ),
     request("no end of the session", {"Cmd": ["86400", "1"]}, "time: whole session"),
     inside(
         "a supervisor that can be looked into",

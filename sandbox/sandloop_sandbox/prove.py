@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import Any
 
 import anyio
+from anyio.from_thread import start_blocking_portal
 
 from sandloop.errors import SandloopError
 from sandloop.limits import Limits
@@ -35,7 +36,13 @@ def prove_on(ground: Ground, host: Host, on_progress: OnProgress, only: Collecti
     """Put the controls (all, or those named) to the test. Raises a `SandboxError` when no session can be opened at all."""
     probes = [probe for probe in PROBES if only is None or probe.control in only]
     try:
-        return anyio.run(_prove, ground, host, probes, on_progress)
+        # Not in this thread: a signal would be raised in the middle of the event loop, which then can't end anything well.
+        with start_blocking_portal() as portal:
+            proofs = portal.start_task_soon(_prove, ground, host, probes, on_progress)
+            try:
+                return proofs.result()
+            finally:
+                proofs.cancel()
     finally:
         ground.clean()
 

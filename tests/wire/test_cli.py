@@ -164,3 +164,13 @@ def test_the_doctor_works_with_its_output_closed(folder: Path) -> None:
     command = ["/bin/sh", "-c", f"exec {SANDLOOP} doctor >&-"]
     done = subprocess.run(command, cwd=folder, env=environment(folder), stderr=subprocess.PIPE, text=True, check=False)
     assert (done.returncode, done.stderr) == (4, "")
+
+
+@pytest.mark.parametrize("arguments", [(), ("--json",)])
+def test_a_proof_without_an_engine_says_so(folder: Path, arguments: tuple[str, ...]) -> None:
+    ran = sandloop(folder, "doctor", "--prove", *arguments)
+
+    assert (ran.returncode, ran.stdout) == (4, "")
+    assert "there is no such socket" in ran.stderr
+    assert "Install Docker" in ran.stderr
+    assert "Traceback" not in ran.stderr
