@@ -19,8 +19,8 @@ from sandloop_sandbox.prove_docker import changed
 from weakenings import UNSHOWN, WEAKENINGS
 
 HOST = Host(cpus=4, memory=64_000_000_000)
-GIVEN = given(PROOF_LIMITS, HOST) | {"secret": "s", "hostname": "h", "namespaces": {}, "own_kernel": False}
-NOTHING = {
+GIVEN: dict[str, Any] = given(PROOF_LIMITS, HOST) | {"secret": "s", "hostname": "h", "namespaces": {}, "own_kernel": False}
+NOTHING: dict[str, Any] = {
     **{"visits": [], "file": "s", "memory": 0, "memory_before": 0, "process": {}, "there": False, "gone": True, "said": ""},
     **{"kept": None, "preview": "", "ran": [], "after": None, "begun": None, "listed": [], "got": {}, "skipped": 0, "same": True},
     **{"made": [], "all_found": [], "uids": [None, None, None], "found": False, "limit": 1.0},
