@@ -129,7 +129,7 @@ WEAKENINGS = (
     ),
     host(
         "a folder of this machine to write to",
-        {"Binds": [f"{tempfile.gettempdir()}:/host:rw"]},
+        {"Binds": [f"{tempfile.gettempdir()}:/tmp:rw"], "Tmpfs": {"/tmp": None}},
         *("mounts: no files of ours", "files in: copies"),
     ),
     host("the engine's socket", {"Binds": ["/var/run/docker.sock:/var/run/docker.sock"]}, "mounts: no engine socket"),

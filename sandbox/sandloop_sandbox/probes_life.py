@@ -14,7 +14,7 @@ from anyio import to_thread
 from sandloop.errors import BadFile
 from sandloop.events import CodeRan, InputFile
 from sandloop.ports import LocalFile, SandboxSession
-from sandloop_sandbox.probe import Probe, Seen, Stage, Verdict, needs, not_made, tell, with_host
+from sandloop_sandbox.probe import Probe, Seen, Stage, Verdict, attempts, needs, not_made, tell, with_host
 
 _TRAPS = """
 os.chdir('/workspace')
@@ -32,7 +32,7 @@ _ASKED = (
     *("../etc/passwd", "/etc/passwd", "good.txt/../../etc/passwd", "deep/../../etc/passwd"),
 )
 _SPOIL = """
-os.chmod('/input', 0o700)
+attempt('open /input', os.chmod, '/input', 0o700)
 for path in ('/input/original.csv', '/workspace/original.csv'):
     attempt('mode ' + path, os.chmod, path, 0o666)
     def write():
@@ -54,7 +54,7 @@ tell(now=now)
 """
 _MARK = """
 made = []
-os.chmod('/input', 0o700)
+attempt('open /input', os.chmod, '/input', 0o700)
 for place in ('/workspace', '/tmp', '/dev/shm', '/input', '/var/tmp', '/run', '/'):
     try:
         with open(f'{place}/{given["mark"]}', 'w') as file: file.write('left')
@@ -115,9 +115,11 @@ async def _input(stage: Stage) -> Seen:
 
 
 def _original(seen: Seen, now: str) -> Verdict:
-    if now != "spoiled":
-        return not_made(seen, f"its copy could not be spoiled: {now[:40]!r}")
-    says = "its copy was overwritten and removed; ours has the same bytes and time"
+    writes = [number for what, number, _ in attempts(seen, "write ")]
+    if len(writes) != 2 or (now != "spoiled" and not all(writes)):
+        return not_made(seen, f"its copy was not written to, and has {now[:40]!r}")
+    says = "its copy was overwritten" if now == "spoiled" else "its copy can't be changed either"
+    says += "; ours has the same bytes and time"
     return Verdict(held=bool(seen.host["same"]), happened=says if seen.host["same"] else "our file was changed")
 
 

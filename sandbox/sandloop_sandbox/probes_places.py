@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from typing import Any
 
 from sandloop_sandbox.probe import Probe, Seen, Verdict, both, lines, needs, not_made, refused
@@ -36,12 +37,13 @@ tell(seen=seen, writable=sorted(writable), gains=gains, sockets=sockets, devices
 """
 _FILL = """
 taken = {}
-os.chmod('/input', 0o700)
+attempt('open /input', os.chmod, '/input', 0o700)
 for place, size in given['scratch'].items():
     got, number, step = 0, 0, 4_000_000
     # A little more than there may be, in files under the limit of one file.
     while got < size * 1.2 + 16_000_000 and step >= 4096:
-        file = os.open(f'{place}/fill-{got}', os.O_CREAT | os.O_WRONLY)
+        try: file = os.open(f'{place}/fill-{got}', os.O_CREAT | os.O_WRONLY)
+        except OSError as error: number = error.errno; break
         try: os.posix_fallocate(file, 0, step); got += step
         except OSError as error: number = error.errno; step //= 4
         finally: os.close(file)
@@ -52,16 +54,16 @@ tell(taken=taken)
 """
 _INODES = """
 made = {}
-os.chmod('/input', 0o700)
+attempt('open /input', os.chmod, '/input', 0o700)
 for place in given['scratch']:
-    os.mkdir(f'{place}/many')
     count, number = 0, 0
     try:
+        os.mkdir(f'{place}/many')
         while count < given['inodes'] + 500: os.mknod(f'{place}/many/{count}'); count += 1
     except OSError as error: number = error.errno
     made[place] = [count, number]
     for name in range(count): os.remove(f'{place}/many/{name}')
-    os.rmdir(f'{place}/many')
+    if os.path.isdir(f'{place}/many'): os.rmdir(f'{place}/many')
 tell(made=made)
 """
 _HOST_FILES = """
@@ -158,19 +160,23 @@ def _devices(seen: Seen, found: list[str]) -> Verdict:
 
 def _sizes(seen: Seen, taken: dict[str, list[int]]) -> Verdict:
     wrong = [
-        f"{place} took {taken.get(place, [0, 0])[0]:,} of {size:,} bytes"
+        f"{place} took {taken[place][0]:,} of {size:,} bytes"
         for place, size in seen.given["scratch"].items()
-        # Nothing at all would be no proof either.
-        if not size * 0.5 < taken.get(place, [0, 0])[0] <= size + 65_536 or taken[place][1] != 28
+        if not _full(*taken[place], size, size + 65_536)
     ]
     return Verdict(held=not wrong, happened="; ".join(wrong) or "each was full at its size: no space left on device")
 
 
+def _full(got: int, number: int, size: int, most: int) -> bool:
+    """Whether a place was full at its size; or not to be written to at all, as inputs may be. Otherwise nothing is no proof."""
+    if not got and number in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return True
+    return size * 0.5 < got <= most and number == errno.ENOSPC
+
+
 def _inodes(seen: Seen, made: dict[str, list[int]]) -> Verdict:
     most = seen.given["inodes"]
-    wrong = [
-        f"{place} took {count:,} files" for place, (count, number) in made.items() if not most * 0.5 < count <= most or number != 28
-    ]
+    wrong = [f"{place} took {made[place][0]:,} files" for place in seen.given["scratch"] if not _full(*made[place], most, most)]
     return Verdict(held=not wrong, happened="; ".join(wrong) or f"each was full at {most:,} files: no space left on device")
 
 
