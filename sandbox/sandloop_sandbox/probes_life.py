@@ -14,7 +14,9 @@ from anyio import to_thread
 from sandloop.errors import BadFile
 from sandloop.events import CodeRan, InputFile
 from sandloop.ports import LocalFile, SandboxSession
-from sandloop_sandbox.probe import Probe, Seen, Stage, Verdict, attempts, needs, not_made, tell, with_host
+from sandloop_sandbox.attack import tell, with_host
+from sandloop_sandbox.judging import attempts, needs, not_made
+from sandloop_sandbox.probe import Probe, Seen, Stage, Verdict
 
 _TRAPS = """
 os.chdir('/workspace')

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 
-from sandloop_sandbox.probe import Judge, Probe, Seen, Verdict, both, lines, needs, refused
+from sandloop_sandbox.attack import lines
+from sandloop_sandbox.judging import both, needs, refused
+from sandloop_sandbox.probe import Judge, Probe, Seen, Verdict
 
 FILTERED = frozenset({errno.EPERM, errno.ENOSYS})
 """What our filter of system calls answers; anything else came from the kernel behind it."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 import errno
 from typing import Any
 
-from sandloop_sandbox.probe import Probe, Seen, Verdict, both, lines, needs, not_made, refused
+from sandloop_sandbox.attack import lines
+from sandloop_sandbox.judging import both, needs, not_made, refused
+from sandloop_sandbox.probe import Probe, Seen, Verdict
 
 _WALK = """
 import stat

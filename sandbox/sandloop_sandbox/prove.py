@@ -16,7 +16,17 @@ from anyio.from_thread import start_blocking_portal
 from sandloop.errors import SandloopError
 from sandloop.limits import Limits
 from sandloop.ports import OnProgress, Proof, SandboxSession
-from sandloop_sandbox import probes_inside, probes_kernel, probes_life, probes_limits, probes_network, probes_places
+from sandloop_sandbox import (
+    probes_inside,
+    probes_kernel,
+    probes_known,
+    probes_life,
+    probes_network,
+    probes_places,
+    probes_resources,
+    probes_time,
+    system_calls,
+)
 from sandloop_sandbox.policy import INODES, OPEN_FILES, Host, memory, processes, scratch
 from sandloop_sandbox.probe import PROOF_LIMITS, Act, Ground, Probe, Room, Seen, Verdict
 from sandloop_sandbox.witness import Witness
@@ -25,8 +35,10 @@ PROBES: tuple[Probe, ...] = (
     *probes_network.PROBES,
     *probes_kernel.PROBES,
     *probes_places.PROBES,
-    *probes_limits.PROBES,
+    *probes_resources.PROBES,
+    *probes_time.PROBES,
     *probes_inside.PROBES,
+    *probes_known.PROBES,
     *probes_life.PROBES,
 )
 """All of them, in the order of the report."""
@@ -77,7 +89,7 @@ async def _prove(ground: Ground, host: Host, probes: Sequence[Probe], on_progres
 def given(limits: Limits, host: Host) -> dict[str, Any]:
     """What the attacker is told of the limits."""
     return {
-        "calls": probes_kernel.calls(),
+        "calls": system_calls.calls(),
         "families": probes_network.NAMED_FAMILIES,
         "masked": probes_places.MASKED,
         "scratch": scratch(limits),

@@ -12,8 +12,10 @@ from sandloop.doctor import proof_report
 from sandloop.events import CodeRan
 from sandloop.options import DEFAULT_OPTIONS, SandboxOptions
 from sandloop.ports import Proof
+from sandloop_sandbox.attack import told
+from sandloop_sandbox.judging import refused
 from sandloop_sandbox.policy import Host, Identity, container_config
-from sandloop_sandbox.probe import PROOF_LIMITS, Probe, Seen, refused, told
+from sandloop_sandbox.probe import PROOF_LIMITS, Probe, Seen
 from sandloop_sandbox.prove import PROBES, given
 from sandloop_sandbox.prove_docker import changed
 from weakenings import UNSHOWN, WEAKENINGS

@@ -1,29 +1,12 @@
-"""Probes of the limits: memory, processes, processors, descriptors, sizes of files, output, time."""
+"""Probes of the limits: memory, processes, processors, descriptors, core files, sizes of files."""
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 
-import anyio
-
-from sandloop.errors import SandboxError
-from sandloop.events import CodeRan
-from sandloop_sandbox.probe import (
-    PROOF_LIMITS,
-    Judge,
-    Probe,
-    Seen,
-    Stage,
-    Verdict,
-    attempts,
-    both,
-    lines,
-    needs,
-    not_made,
-    tell,
-    with_host,
-)
+from sandloop_sandbox.attack import lines, tell, with_host
+from sandloop_sandbox.judging import attempts, needs, not_made
+from sandloop_sandbox.probe import PROOF_LIMITS, Probe, Seen, Stage, Verdict
 
 _ONE = """
 blocks, piece = [], 32_000_000
@@ -130,46 +113,6 @@ with open('/tmp/large', 'wb') as file: attempt('large', file.truncate, given['la
 os.remove('/tmp/large')
 tell(count=count, hard=hard, died=os.waitstatus_to_exitcode(how), dumped=os.WCOREDUMP(how), cores=cores)
 """
-_FLOOD = """
-tell(begun=True)
-block = 'x' * 65_536
-while True: print(block, flush=True)
-"""
-_LOOP = "tell(begun=True)\nwhile True: pass"
-_DEAF = """
-import signal
-for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT): signal.signal(number, signal.SIG_IGN)
-signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 65))
-tell(begun=True)
-while True: pass
-"""
-_STILL = """
-import signal
-tell(begun=True)
-while True: os.kill(os.getpid(), signal.SIGSTOP)
-"""
-_DAEMONS = """
-reader, writer = os.pipe()
-for _ in range(3):
-    if os.fork() == 0:
-        os.setsid()
-        if os.fork() == 0:
-            os.write(writer, b'.')
-            while True:
-                with open('/workspace/beat', 'w') as file: file.write(str(time.time_ns()))
-        os._exit(0)
-began = 0
-while began < 3: began += len(os.read(reader, 3))
-while not os.path.exists('/workspace/beat'): time.sleep(0.01)
-tell(begun=began)
-"""
-_AFTER = """
-first = open('/workspace/beat').read(); time.sleep(0.3); second = open('/workspace/beat').read()
-tell(beats=first != second, kept='reader' in globals())
-"""
-_STEP_SECONDS = (1.0, 4.0, 12.0)
-_LATE_SECONDS = 6.0
-"""One of them is the grace after the interrupt, the rest is for a busy machine; the clock is ours, from asking to answer."""
 _SLOW = 0.2
 """Cores: so few that a machine which does other things too still has more to give."""
 
@@ -242,102 +185,9 @@ def _refused(seen: Seen, *names: str) -> bool:
     return all(answers.get(name, 0) > 0 for name in names)
 
 
-def _stopped(by: str, *, state: str | None = None) -> Judge:
-    """Held when it was begun, stopped for that reason, and back in time by our own clock."""
-
-    def judge(seen: Seen) -> Verdict:
-        if not seen.told.get("begun"):
-            return not_made(seen, "it was never begun")
-        says = f"stopped by {seen.ran.stopped_by} after {seen.seconds:.1f} s by our clock, variables {seen.ran.state}"
-        in_time = seen.seconds < seen.host.get("limit", PROOF_LIMITS.step_seconds) + _LATE_SECONDS
-        return Verdict(held=seen.ran.stopped_by == by and in_time and state in (None, seen.ran.state), happened=says)
-
-    return judge
-
-
-def _gone(seen: Seen) -> Verdict:
-    if seen.host["begun"] != 3 or "beats" not in seen.told:
-        return not_made(seen, "the daemons were not begun")
-    return Verdict(
-        held=not seen.told["beats"],
-        happened="they went on in the next step" if seen.told["beats"] else "none was left in the next step",
-    )
-
-
-def _light(seen: Seen) -> Verdict:
-    grown, kept = seen.host["memory"] - seen.host["memory_before"], len(seen.ran.stdout) + len(seen.ran.stderr)
-    fine = grown < 64_000_000 and kept <= 2 * PROOF_LIMITS.output_kept + 200
-    return Verdict(held=fine, happened=f"{kept:,} characters kept, our own memory grew by {grown // 10**6} MB")
-
-
-async def _flood(stage: Stage) -> Seen:
-    session = await stage.open(replace(PROOF_LIMITS, step_seconds=8))
-    before = stage.host.seen()["memory"]
-    return with_host(await tell(session, stage.given, _FLOOD), stage, session, memory_before=before)
-
-
-async def _daemons(stage: Stage) -> Seen:
-    session = await stage.session()
-    first = await tell(session, stage.given, _DAEMONS)
-    return with_host(await tell(session, stage.given, _AFTER), stage, session, begun=first.told.get("begun"))
-
-
 async def _busy(stage: Stage) -> Seen:
     session = await stage.open(replace(PROOF_LIMITS, cpus=_SLOW))
     return with_host(await tell(session, stage.given, _BUSY), stage, session)
-
-
-async def _loop(stage: Stage) -> Seen:
-    return await _timed(stage, _LOOP)
-
-
-async def _deaf(stage: Stage) -> Seen:
-    return await _timed(stage, _DEAF)
-
-
-async def _still(stage: Stage) -> Seen:
-    return await _timed(stage, _STILL)
-
-
-async def _timed(stage: Stage, source: str) -> Seen:
-    """A machine that is very busy may interrupt the lines before they have begun: then once more, with more time."""
-    seen = Seen(given=stage.given, ran=CodeRan(code_id="none", exit_code=None))
-    for seconds in _STEP_SECONDS:
-        session = await stage.open(replace(PROOF_LIMITS, step_seconds=seconds))
-        await tell(session, stage.given, "tell()")  # the interpreter is there: what follows is the step's own time
-        seen = with_host(await tell(session, stage.given, source), stage, session, limit=seconds)
-        if seen.told.get("begun"):
-            break
-    return seen
-
-
-async def _outlived(stage: Stage) -> Seen:
-    """Nobody hangs up: the session has to end by itself."""
-    seconds = 2.0
-    session = await stage.open(replace(PROOF_LIMITS, session_seconds=seconds))
-    began = time.monotonic()
-    there = bool(stage.ground.about(session.opened.id))
-    while time.monotonic() < began + seconds + _LATE_SECONDS:
-        if not stage.ground.about(session.opened.id):
-            break
-        await anyio.sleep(0.1)
-    took = time.monotonic() - began
-    said = ""
-    try:
-        await tell(session, stage.given, "tell()")
-    except SandboxError as error:
-        said = str(error)
-    host = {"there": there, "gone": not stage.ground.about(session.opened.id), "said": said}
-    return Seen(given=stage.given, ran=CodeRan(code_id="none", exit_code=None), seconds=took, host=host)
-
-
-def _ended(seen: Seen) -> Verdict:
-    if not seen.host["there"]:
-        return not_made(seen, "the engine did not know the container")
-    fine = bool(seen.host["gone"] and seen.host["said"])
-    return Verdict(
-        held=fine, happened=f"gone after {seen.seconds:.1f} s of 2" if fine else f"still there after {seen.seconds:.1f} s of 2"
-    )
 
 
 ulimits = lines(_ULIMITS)
@@ -369,34 +219,4 @@ PROBES = (
     Probe(control="open files", tried="open descriptors without end, raise the limit", act=ulimits, judge=needs("count", _files)),
     Probe(control="core files", tried="let a process die with a dump of its memory", act=ulimits, judge=needs("cores", _core)),
     Probe(control="size of a file", tried="make one larger than allowed, raise the limit", act=ulimits, judge=needs("hard", _size)),
-    Probe(
-        control="output: flood",
-        tried="print without end",
-        act=_flood,
-        judge=both(_stopped("output"), _light),
-        room="rough",
-    ),
-    Probe(
-        control="time: busy loop",
-        tried="compute without end",
-        act=_loop,
-        judge=_stopped("time"),
-        room="clock",
-    ),
-    Probe(
-        control="time: ignored signals",
-        tried="ignore and block every signal, and compute without end",
-        act=_deaf,
-        judge=_stopped("time", state="lost"),
-        room="clock",
-    ),
-    Probe(
-        control="time: stopped processes",
-        tried="stop oneself, and again when let go on",
-        act=_still,
-        judge=_stopped("time"),
-        room="clock",
-    ),
-    Probe(control="time: daemons", tried="leave three daemons with sessions of their own", act=_daemons, judge=_gone, room="rough"),
-    Probe(control="time: whole session", tried="stay when the session's time is over", act=_outlived, judge=_ended, room="life"),
 )
