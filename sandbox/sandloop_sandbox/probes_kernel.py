@@ -54,7 +54,7 @@ for group, names in numbers.items():
 tell(machine=os.uname().machine)
 """
 _GATE = """
-machine = os.uname().machine
+machine, answers = os.uname().machine, {}
 program = '''
 import ctypes, mmap, sys
 code = bytes.fromhex('b814000000cd80c3')   # mov eax, 20 (getpid of 32 bits); int 0x80; ret
@@ -72,8 +72,9 @@ print('answer', libc.syscall(ctypes.c_long(0x40000000 + 39)), ctypes.get_errno()
 if machine == 'x86_64':
     for name, text in (('int 0x80', program), ('x32', x32)):
         ran = subprocess.run([sys.executable, '-I', '-c', text], capture_output=True, text=True)
-        tried.append([name, -1 if 'attempted' in ran.stdout else -2, f'{ran.returncode} {ran.stdout.split()[1:]}'])
-tell(machine=machine)
+        said = ran.stdout.split()
+        if said[:1] == ['attempted']: answers[name] = int(said[2]) if len(said) > 2 else None
+tell(machine=machine, answers=answers)
 """
 
 
@@ -109,18 +110,16 @@ def _filter(seen: Seen, me: dict[str, str]) -> Verdict:
     )
 
 
-def _gate(seen: Seen) -> Verdict:
-    if seen.told.get("machine") not in (None, "x86_64"):
+def _gate(seen: Seen, answers: dict[str, int | None]) -> Verdict:
+    if seen.told["machine"] != "x86_64":
         return Verdict(held=None, happened=f"{seen.told['machine']} has no such gate")
-    made = seen.told.get("tried", [])
-    if len(made) != 2 or any(number != -1 for _, number, _ in made):
-        return not_made(seen, "the 32-bit calls were not made")
-    through = [name for name, _, said in made if "answer" in said and not said.endswith(("'38']", "'1']"))]
+    if len(answers) != 2:
+        return not_made(seen, f"of two calls {len(answers)} were made")
+    through = [name for name, answer in answers.items() if answer is not None and answer >= 0]
     if through:
         return Verdict(held=False, happened=f"{', '.join(through)} came through")
-    return Verdict(
-        held=True, happened="int 0x80 and x32: " + "; ".join("killed" if "answer" not in s else "refused" for _, _, s in made)
-    )
+    says = (f"{name}: {'killed' if answer is None else 'refused'}" for name, answer in answers.items())
+    return Verdict(held=True, happened=", ".join(says))
 
 
 def _clone3(seen: Seen) -> Verdict:
@@ -183,6 +182,9 @@ PROBES = (
     _calls("machine", "set clock, name, priorities, accounting, swap; write out its disks, read its log"),
     Probe(control="system calls: clone3", tried="call clone3, whose flags no filter sees", act=forbidden, judge=_clone3),
     Probe(
-        control="system calls: 32-bit gate", tried="make system calls by int 0x80 and by x32 numbers", act=lines(_GATE), judge=_gate
+        control="system calls: 32-bit gate",
+        tried="make system calls by int 0x80 and by x32 numbers",
+        act=lines(_GATE),
+        judge=needs("answers", _gate),
     ),
 )

@@ -117,7 +117,7 @@ async def _input(stage: Stage) -> Seen:
 
 
 def _original(seen: Seen, now: str) -> Verdict:
-    writes = [number for what, number, _ in attempts(seen, "write ")]
+    writes = [number for _, number, _ in attempts(seen, "write ")]
     if len(writes) != 2 or (now != "spoiled" and not all(writes)):
         return not_made(seen, f"its copy was not written to, and has {now[:40]!r}")
     says = "its copy was overwritten" if now == "spoiled" else "its copy can't be changed either"

@@ -164,13 +164,14 @@ def _sizes(seen: Seen, taken: dict[str, list[int]]) -> Verdict:
     wrong = [
         f"{place} took {taken[place][0]:,} of {size:,} bytes"
         for place, size in seen.given["scratch"].items()
-        if not _full(*taken[place], size, size + 65_536)
+        if not _full(taken[place], size, size + 65_536)
     ]
     return Verdict(held=not wrong, happened="; ".join(wrong) or "each was full at its size: no space left on device")
 
 
-def _full(got: int, number: int, size: int, most: int) -> bool:
+def _full(end: list[int], size: int, most: int) -> bool:
     """Whether a place was full at its size; or not to be written to at all, as inputs may be. Otherwise nothing is no proof."""
+    got, number = end
     if not got and number in (errno.EACCES, errno.EPERM, errno.EROFS):
         return True
     return size * 0.5 < got <= most and number == errno.ENOSPC
@@ -178,7 +179,7 @@ def _full(got: int, number: int, size: int, most: int) -> bool:
 
 def _inodes(seen: Seen, made: dict[str, list[int]]) -> Verdict:
     most = seen.given["inodes"]
-    wrong = [f"{place} took {made[place][0]:,} files" for place in seen.given["scratch"] if not _full(*made[place], most, most)]
+    wrong = [f"{place} took {made[place][0]:,} files" for place in seen.given["scratch"] if not _full(made[place], most, most)]
     return Verdict(held=not wrong, happened="; ".join(wrong) or f"each was full at {most:,} files: no space left on device")
 
 

@@ -50,6 +50,7 @@ _AFTER = """
 first = open('/workspace/beat').read(); time.sleep(0.3); second = open('/workspace/beat').read()
 tell(beats=first != second, kept='reader' in globals())
 """
+_SESSION_SECONDS = 3.0
 _STEP_SECONDS = (1.0, 4.0, 12.0)
 _LATE_SECONDS = 6.0
 """One of them is the grace after the interrupt, the rest is for a busy machine; the clock is ours, from asking to answer."""
@@ -121,7 +122,7 @@ async def _timed(stage: Stage, source: str) -> Seen:
 
 async def _outlived(stage: Stage) -> Seen:
     """Nobody hangs up: the session has to end by itself."""
-    seconds = 2.0
+    seconds = _SESSION_SECONDS
     session = await stage.open(replace(PROOF_LIMITS, session_seconds=seconds))
     began = time.monotonic()
     there = bool(stage.ground.about(session.opened.id))
@@ -143,9 +144,7 @@ def _ended(seen: Seen) -> Verdict:
     if not seen.host["there"]:
         return not_made(seen, "the engine did not know the container")
     fine = bool(seen.host["gone"] and seen.host["said"])
-    return Verdict(
-        held=fine, happened=f"gone after {seen.seconds:.1f} s of 2" if fine else f"still there after {seen.seconds:.1f} s of 2"
-    )
+    return Verdict(held=fine, happened=f"gone after {seen.seconds:.1f} s" if fine else f"still there after {seen.seconds:.1f} s")
 
 
 PROBES = (
@@ -178,5 +177,11 @@ PROBES = (
         room="clock",
     ),
     Probe(control="time: daemons", tried="leave three daemons with sessions of their own", act=_daemons, judge=_gone, room="rough"),
-    Probe(control="time: whole session", tried="stay when the session's time is over", act=_outlived, judge=_ended, room="life"),
+    Probe(
+        control="time: whole session",
+        tried="stay when the session's time, 3 seconds, is over",
+        act=_outlived,
+        judge=_ended,
+        room="life",
+    ),
 )
