@@ -35,10 +35,14 @@ def host(name: str, change: Change, *caught: str, lost: tuple[str, ...] = ()) ->
     return request(name, {"HostConfig": change}, *caught, lost=lost)
 
 
+def entry(lines: str = "") -> list[str]:
+    """Our own programs weakened, before the supervisor begins; without Landlock, the second line behind several controls."""
+    no_landlock = "try: from sandloop import landlock; landlock.rules = lambda: None\nexcept ImportError: pass"
+    return [PYTHON, "-I", "-S", "-c", f"import sys; sys.path.append('/opt')\n{no_landlock}\n{lines}\n{START}"]
+
+
 def inside(name: str, lines: str, *caught: str, lost: tuple[str, ...] = ()) -> Weak:
-    """Our own programs weakened, before the supervisor begins."""
-    start = f"import sys; sys.path.append('/opt')\n{lines}\n{START}"
-    return request(name, {"Entrypoint": [PYTHON, "-I", "-S", "-c", start]}, *caught, lost=lost)
+    return request(name, {"Entrypoint": entry(lines)}, *caught, lost=lost)
 
 
 def scratches(name: str, places: dict[str, str], *caught: str) -> Weak:
@@ -99,10 +103,14 @@ WEAKENINGS = (
     host("the engine's capabilities", {"CapDrop": []}, "capabilities: none"),
     host("one capability", {"CapAdd": ["NET_RAW"]}, "capabilities: none"),
     # Not the filter alone: the engine then sets it up before it drops root, and our filter does not let it.
-    host("new privileges", {"SecurityOpt": ["seccomp=unconfined"]}, "privileges: no gain"),
+    request(
+        "new privileges",
+        {"Entrypoint": entry(), "HostConfig": {"SecurityOpt": ["seccomp=unconfined"]}},
+        "privileges: no gain",
+    ),
     Weak(
         name="an image with a set-id program and a volume",
-        change=lambda folder, image: {"Image": image},
+        change=lambda folder, image: {"Image": image, "Entrypoint": entry()},
         caught=("root: no set-id programs", "root: read-only", "mounts: only scratch"),
         image=True,
     ),
