@@ -15,7 +15,7 @@ from sandloop.limits import Limits
 from sandloop.ports import Proof, SandboxSession
 
 PROOF_LIMITS = Limits(
-    step_seconds=20,
+    step_seconds=60,
     memory=100_000_000,
     cpus=2,
     processes=64,
