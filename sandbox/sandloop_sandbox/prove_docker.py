@@ -91,7 +91,7 @@ def prove(
 ) -> list[Proof]:
     """Put the controls to the test on the engine that the environment names. Raises a `SandboxError` when none can be opened."""
     found = engine()
-    ground = DockerGround(found, ensure_image(found.client, on_progress), options, weaken)
+    ground = DockerGround(found, ensure_image(found.client, on_progress, options.packages), options, weaken)
     return prove_on(ground, found.host, on_progress, only)
 
 
