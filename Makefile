@@ -1,6 +1,6 @@
 # `make help` lists the targets. Each sets up what it needs; that takes no time when it is there.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check record format wheel image clean
+.PHONY: help demo test bench check record format wheel image clean
 VENV := .venv/bin
 
 help: ## this list
@@ -15,6 +15,11 @@ test: ## all tests: pure, over loopback servers, and with a real engine
 	@tools/set_up.sh compose
 	@echo "test: all three shelves"
 	@SANDLOOP_REQUIRE_DOCKER=1 $(VENV)/python -m pytest
+
+bench: ## how fast the sandbox is, beside a bare limit and plain docker; ROUNDS=3 for a short look
+	@tools/set_up.sh
+	@echo "bench: $(or $(ROUNDS),30) rounds"
+	@$(VENV)/python bench/bench.py --rounds $(or $(ROUNDS),30)
 
 check: ## format, lint, types and the layers between packages
 	@tools/venv.sh
