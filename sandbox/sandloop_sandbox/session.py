@@ -63,8 +63,8 @@ class LineSession:
                     except BaseException:
                         over = True  # refused, or the cage was ended: there is no rest
                         raise
-                    if batch:
-                        yield batch
+                    for piece in batch:
+                        yield piece
             finally:
                 if not over:
                     # The caller wants no more; the rest is on its way, and the next answer comes after it.
@@ -107,14 +107,15 @@ async def _run_sync(work: Callable[[], T]) -> T:
     return await to_thread.run_sync(work, abandon_on_cancel=True, limiter=limiter)
 
 
-def _batch(pieces: Iterator[bytes]) -> tuple[bytes, bool]:
-    batch, size = list[bytes](), 0
+def _batch(pieces: Iterator[bytes]) -> tuple[list[bytes], bool]:
+    batch: list[bytes] = []
+    size = 0
     for piece in pieces:
         batch.append(piece)
         size += len(piece)
         if size >= _BATCH:
-            return b"".join(batch), False
-    return b"".join(batch), True
+            return batch, False
+    return batch, True
 
 
 def _exhaust(pieces: Iterator[bytes]) -> None:
