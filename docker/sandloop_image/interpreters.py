@@ -82,7 +82,6 @@ class Interpreters:
         self._text = b""
         self._killed = 0
         self._orders, self._replies = -1, -1
-        self._start_zygote()
 
     def keep(self) -> set[int]:
         """The processes that live on between steps."""
@@ -91,6 +90,16 @@ class Interpreters:
     def watched(self) -> tuple[int, ...]:
         """Descriptors that wake the idle supervisor."""
         return (self._replies,) if self.zygote is not None else ()
+
+    @property
+    def prepared(self) -> bool:
+        """Whether there was a zygote already."""
+        return self._replies >= 0
+
+    def prepare(self) -> None:
+        """Start the zygote, unless there was one already."""
+        if not self.prepared:
+            self._start_zygote()
 
     def look(self) -> None:
         """Take note of deaths and of what the zygote said. Never waits."""
@@ -101,7 +110,8 @@ class Interpreters:
             self._start_zygote()
         while len(self.exits) > _MAX_EXITS:
             del self.exits[next(iter(self.exits))]
-        self._text += read_some(self._replies)
+        if self.prepared:
+            self._text += read_some(self._replies)
         while b"\n" in self._text:
             line, _, self._text = self._text.partition(b"\n")
             self._heard(line[:20])
@@ -119,8 +129,11 @@ class Interpreters:
         self.look()
         read_all(self.pipes.claims_r)
         end = time.monotonic() + LOADING_SECONDS
+        heavy = any(word in source for word in HEAVY)
+        if heavy and self.kernel is None:
+            self.prepare()
         while self.kernel is None and time.monotonic() < end:
-            if self.zygote is None or (not self._ready and not any(word in source for word in HEAVY)):
+            if self.zygote is None or not (self._ready or heavy):
                 break
             self.order_kernel()
             if self._ordered:
@@ -153,10 +166,10 @@ class Interpreters:
             self._have_dead_buried(self.kernel)
             self._freeze_and_kill()
         os.chmod(WORK, 0o700)  # the code may have closed it, to us and to the next kernel
-        if self.zygote is None:
-            self._start_zygote()
-        else:
+        if self.zygote is not None:
             processes.tell(self.zygote, signal.SIGCONT)
+        elif self.prepared:
+            self._start_zygote()
         self.look()
 
     def _freeze_and_kill(self) -> None:

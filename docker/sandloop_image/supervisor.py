@@ -25,6 +25,8 @@ from .step import Claim, Step
 PREVIEW = f"import sys; sys.path.append({OURS!r}); from sandloop.preview import main; main()"
 PREVIEW_SECONDS = 10
 PREVIEW_BYTES = 6_000
+QUIET_SECONDS = 0.2
+"""Without a command, after which the libraries are imported ahead: sessions that start together need the processors for that."""
 
 
 class Supervisor:
@@ -44,7 +46,9 @@ class Supervisor:
         """Serve the host until it goes."""
         while True:
             while not self.host.inbox:
-                self.host.wait(None, *self.interpreters.watched())
+                self.host.wait(None if self.interpreters.prepared else QUIET_SECONDS, *self.interpreters.watched())
+                if not self.host.inbox:
+                    self.interpreters.prepare()
                 self.interpreters.look()
             kind, payload = self.host.next_frame()
             if kind != frames.COMMAND:

@@ -84,12 +84,10 @@ time.sleep(0.2)
     await says(session, source)
 
     assert time.monotonic() - started < 2
-    assert (
-        await says(
-            session, "sum(name.isdigit() and open(f'/proc/{name}/stat').read().split()[2] != 'Z' for name in os.listdir('/proc'))"
-        )
-        == "3"
-    )
+    # The supervisor, the kernel, and the zygote once there was a quiet moment to start it.
+    assert await says(
+        session, "sum(name.isdigit() and open(f'/proc/{name}/stat').read().split()[2] != 'Z' for name in os.listdir('/proc'))"
+    ) in ("2", "3")
 
 
 async def test_a_zygote_that_the_code_killed_costs_a_restart_only(session: SandboxSession) -> None:

@@ -69,8 +69,8 @@ async def test_a_bash_step_over_its_time_is_ended_with_all_it_started(open_sessi
 
     assert (ran.stopped_by, ran.state, ran.exit_code) == ("time", "kept", 137)
     assert await says(session, "kept") == "1"
-    # The supervisor, the zygote and the kernel.
-    assert await says(session, "import os; sum(name.isdigit() for name in os.listdir('/proc'))") == "3"
+    # The supervisor, the kernel, and the zygote once there was a quiet moment to start it.
+    assert await says(session, "import os; sum(name.isdigit() for name in os.listdir('/proc'))") in ("2", "3")
 
 
 async def test_growing_memory_is_stopped_and_says_memory(session: SandboxSession) -> None:

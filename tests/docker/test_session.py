@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import anyio
 import pytest
 
 from docker_runs import Live, fetched, run, says
 from sandloop.ports import SandboxSession
+from sandloop_sandbox.engine import Engine
 
 
 async def test_variables_stay_between_steps(session: SandboxSession) -> None:
@@ -43,6 +47,18 @@ async def test_a_table_is_shown_short_with_all_columns(session: SandboxSession) 
     assert "..." in text
     assert "[100 rows x 15 columns]" in text
     assert len(text.splitlines()) < 60
+
+
+async def test_a_session_left_alone_has_the_libraries_when_its_first_cell_comes(session: SandboxSession, engine: Engine) -> None:
+    container: Any = f"sandloop-{session.opened.id}"
+    with anyio.fail_after(60):
+        while len(engine.client.top(container)["Processes"]) < 3:  # the supervisor, the zygote, and its first kernel
+            await anyio.sleep(0.05)
+
+    assert (
+        await says(session, "import sys; [name in sys.modules for name in ('numpy', 'pandas', 'matplotlib')]")
+        == "[True, True, True]"
+    )
 
 
 async def test_a_table_is_shown_short_also_before_pandas_was_ready(session: SandboxSession) -> None:
