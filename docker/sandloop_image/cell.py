@@ -9,7 +9,10 @@ import os
 import sys
 import traceback
 from types import CodeType, ModuleType
-from typing import Any, NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # typing would be a tenth of the start
+    from typing import Any
 
 MAX_VALUE = 4_000
 MAX_TRACEBACK = 16_000
@@ -19,12 +22,14 @@ _FUTURE_FLAGS = 0x1FF0000
 _COROUTINE = 0x80
 
 
-class Claim(NamedTuple):
+class Claim:
     """How a cell ended, as the process that ran it says."""
 
-    exit_code: int = 0
-    error: tuple[str, str, str] | None = None
-    """Name, value and traceback."""
+    __slots__ = ("error", "exit_code")
+
+    def __init__(self, exit_code: int = 0, error: tuple[str, str, str] | None = None) -> None:
+        """`error` is its name, value and traceback."""
+        self.exit_code, self.error = exit_code, error
 
 
 class Cells:

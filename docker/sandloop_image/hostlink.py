@@ -12,9 +12,12 @@ import os
 import select
 import time
 from collections import deque
-from typing import NoReturn
 
 from . import frames
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # typing would be a quarter of the supervisor's start
+    from typing import NoReturn
 
 _IN = select.POLLIN | select.POLLHUP | select.POLLERR
 _PIECE = 1 << 18

@@ -21,8 +21,9 @@ def cells(tmp_path: Path) -> Iterator[Cells]:
 
 
 def test_the_last_expression_is_shown_and_remembered(cells: Cells, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cells.run(1, "x = 3\nx + 1") == (0, None)
-    assert cells.run(2, "_ * 2") == (0, None)
+    for number, source in enumerate(("x = 3\nx + 1", "_ * 2"), 1):
+        claim = cells.run(number, source)
+        assert (claim.exit_code, claim.error) == (0, None)
     assert capsys.readouterr().out == "4\n8\n"
 
 
