@@ -116,7 +116,7 @@ def stats_of(engine: Engine, container: str) -> dict[str, Any] | None:
     client: Any = engine.client
     try:
         stats = cast("dict[str, Any]", client.stats(container, decode=None, stream=False, one_shot=True))
-    except docker.errors.APIError:
+    except (docker.errors.APIError, ValueError):  # it went while the engine answered: an error, or nothing at all
         return None
     return stats if stats.get("cpu_stats", {}).get("cpu_usage", {}).get("total_usage") else None
 
