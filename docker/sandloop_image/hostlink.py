@@ -1,7 +1,8 @@
 """The supervisor's two lines to the host: commands on descriptor 0, answers on 1.
 
 Waiting for anything goes through `wait`, which never loses sight of the host: when its line ends, or the session's time is
-over, PID 1 ends at once and the kernel takes every process of the container with it.
+over, PID 1 ends at once and the kernel takes every process of the container with it. A session's time begins with the host's
+first word: a container may have been made ready long before.
 """
 
 from __future__ import annotations
@@ -28,9 +29,11 @@ _PIPE = 1 << 20
 class HostLink:
     """Frames from and to the host, without ever blocking on it."""
 
-    def __init__(self, ends_at: float) -> None:
+    def __init__(self, seconds: float, idle: float) -> None:
+        """`seconds` is the session's whole time; `idle` how long its first command may take to come, 0 when it runs already."""
         self.inbox: deque[frames.Frame] = deque()
-        self._ends_at = ends_at
+        self._seconds, self._begun = seconds, not idle
+        self._ends_at = time.monotonic() + (idle or seconds)
         self._decoder = frames.Decoder(frames.FROM_HOST, passed=frames.DATA)
         self._outgoing: deque[memoryview] = deque()
         os.set_blocking(1, False)
@@ -104,6 +107,8 @@ class HostLink:
         data = os.read(0, _PIECE)
         if not data:
             leave()
+        if not self._begun:
+            self._begun, self._ends_at = True, time.monotonic() + self._seconds
         self.inbox.extend(self._decoder.feed(data))
 
     def _write(self) -> None:

@@ -124,6 +124,12 @@ class Interpreters:
                 os.write(self._orders, b"k")
                 self._ordered = True
 
+    def await_kernel(self) -> None:
+        """Wait until a kernel with the libraries is there; while nobody's code runs, only the host's patience bounds it."""
+        while self.kernel is None:
+            self._host.wait(None, *self.watched())
+            self.look()
+
     def ensure_kernel(self, source: str) -> int:
         """The pid of the kernel: the one there is, or the quickest to have that will do for this source."""
         self.look()

@@ -11,7 +11,6 @@ import contextlib
 import os
 import signal
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from . import frames, processes
@@ -217,13 +216,22 @@ class Supervisor:
 
 
 def main() -> None:
-    """`supervisor SECONDS THREADS`: the session's whole time, and how many threads a library should start."""
+    """`supervisor SECONDS THREADS [IDLE]`: the session's whole time, and how many threads a library should start.
+
+    With the third it is made ahead: it says `ready` once a kernel with the libraries is there, and waits so long for a session.
+    """
     processes.set_dumpable(False)
     processes.default_signals()
-    seconds, threads = sys.argv[1:]
-    host = HostLink(time.monotonic() + float(seconds))
-    host.answer(op="ready", **facts())
-    Supervisor(host, environment(threads)).serve()
+    seconds, threads, *idle = sys.argv[1:]
+    host = HostLink(float(seconds), float(idle[0]) if idle else 0.0)
+    seen = facts()
+    if not idle:
+        host.answer(op="ready", **seen)
+    supervisor = Supervisor(host, environment(threads))
+    if idle:
+        supervisor.interpreters.await_kernel()
+        host.answer(op="ready", **seen)
+    supervisor.serve()
 
 
 def environment(threads: str) -> dict[str, str]:

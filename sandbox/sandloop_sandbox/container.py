@@ -5,9 +5,12 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import os
 import secrets
+import socket
 import threading
 import time
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from importlib.resources import files
 
@@ -33,30 +36,38 @@ LATE_SECONDS = 600.0
 log = logging.getLogger("sandloop.sandbox")
 
 
-def new_identity(limits: Limits) -> Identity:
-    """A session's name, user and labels."""
+def new_identity(limits: Limits, *, idle_seconds: int = 0, shared: bool = False) -> Identity:
+    """A session's name, user and labels. `shared`: another process than this one may come to use it."""
     session, now = secrets.token_hex(8), time.time()
     labels = {
         f"{LABEL}.session": session,
         f"{LABEL}.owner": owner.me(),
         f"{LABEL}.created": datetime.fromtimestamp(now, UTC).isoformat(timespec="seconds"),
-        f"{LABEL}.deadline": str(int(now + limits.session_seconds + LATE_SECONDS)),
+        f"{LABEL}.deadline": str(int(now + idle_seconds + limits.session_seconds + LATE_SECONDS)),
     }
+    if shared:
+        labels[f"{LABEL}.shared"] = "1"
     return Identity(session=session, uid=FIRST_UID + secrets.randbelow(LAST_UID - FIRST_UID), labels=labels)
 
 
 class Container:
     """One container, for one session."""
 
-    def __init__(self, limits: Limits, options: SandboxOptions = DEFAULT_OPTIONS) -> None:
+    def __init__(
+        self, limits: Limits, options: SandboxOptions = DEFAULT_OPTIONS, *, idle_seconds: int = 0, shared: bool = False
+    ) -> None:
+        """`idle_seconds`: made ahead, started with a kernel in it, and how long it may wait for its session."""
         self.limits, self.options = limits, options
-        self.identity = new_identity(limits)
+        self.identity = new_identity(limits, idle_seconds=idle_seconds, shared=shared)
+        self.on_gone: Callable[[], None] | None = None
+        """Called once it has ended, from a thread; not when the interpreter is ending."""
+        self._idle_seconds, self._pid, self._made_ahead = idle_seconds, os.getpid(), bool(idle_seconds)
         self._lock = threading.Lock()
         self._ended, self._starting = False, True
         self._creating, self._settled = False, threading.Event()
         self._engine: Engine | None = None
         self._id: str | None = None
-        self._image = ""
+        self._image = self._engine_name = ""
         self._line: Line | None = None
 
     @property
@@ -65,16 +76,21 @@ class Container:
             raise SandboxLost(said="it was closed")
         return self._line
 
-    def opened(self, *, seconds: float, warm: bool) -> SandboxOpened:
+    @property
+    def image(self) -> str:
+        """The id of the image it is made from."""
+        return self._image
+
+    def opened(self, *, seconds: float) -> SandboxOpened:
         """What it is made of."""
         return SandboxOpened(
             sandbox=self.options.engine,
             id=self.identity.session,
-            engine=self._engine.name if self._engine is not None else "",
+            engine=self._engine_name,
             runtime=self.options.runtime or "",
             image=self._image,
             packages=self.options.packages,
-            warm=warm,
+            warm=self._made_ahead,
             seconds=round(seconds, 4),
             weakened=self.options.weakened,
         )
@@ -85,13 +101,16 @@ class Container:
             if self._ended:
                 raise SandboxLost(said="it was closed before it started")
             self._creating = True
-        config = container_config(self.limits, engine.host, self.identity, image, seccomp_profile(), self.options)
-        self._engine, self._image = engine, image
+        config = container_config(
+            self.limits, engine.host, self.identity, image, seccomp_profile(), self.options, self._idle_seconds
+        )
+        self._engine, self._engine_name, self._image = engine, engine.name, image
         well = False
         try:
             self._id = engine.create(config, self.identity.name)
             # Before the start, so that no word is missed and the container has a line from its first moment.
             self._line = Line(engine.attach(self._id))
+            self.line  # noqa: B018 - ended meanwhile
             engine.start(self._id)
             self._check(engine)
             well = True
@@ -116,13 +135,45 @@ class Container:
 
     def end(self) -> None:
         """Hang up: the supervisor sees its line end and ends the container, which removes itself. Idempotent, quick."""
+        if os.getpid() != self._pid:
+            return self.let_go()
         with self._lock:
             ended, self._ended = self._ended, True
-            if ended or self._starting:  # the thread that starts it sees that it has to end
-                return
+            if ended:
+                return None
         self._hang_up()
+        if self._starting:  # the thread that starts it sees that it has to end
+            return None
         with contextlib.suppress(RuntimeError):  # the interpreter is ending; the container ends by itself
             threading.Thread(target=self._see_it_gone, name="sandloop-close", daemon=True).start()
+        return None
+
+    def is_ready(self) -> bool:
+        """Whether it waits for its session: alive, as far as can be seen without asking."""
+        return not self._ended and self._line is not None and self._line.is_quiet()
+
+    def let_go(self) -> None:
+        """In a forked child: it is the parent's, and must not live on because we have its line, too."""
+        self._ended = True
+        if self._line is not None:
+            self._line.let_go()
+
+    def give_away(self) -> tuple[dict[str, str], socket.socket]:
+        """What another process needs to go on with it; from now on it lives and ends with that one."""
+        connection = self.line.give_away()
+        self._ended = True
+        facts = {"session": self.identity.session, "uid": str(self.identity.uid), "image": self._image, "engine": self._engine_name}
+        return facts, connection
+
+    @classmethod
+    def taken_over(cls, facts: Mapping[str, str], connection: socket.socket, limits: Limits, options: SandboxOptions) -> Container:
+        """A container that another process of ours has made, checked and given away."""
+        container = cls(limits, options)
+        container._made_ahead = True
+        container.identity = Identity(session=facts["session"], uid=int(facts["uid"]), labels={})
+        container._image, container._engine_name = facts["image"], facts["engine"]
+        container._line, container._starting = Line(connection), False
+        return container
 
     def see_it_settled(self) -> None:
         """Wait until a start that was given up has removed what it made: our process may be about to end, with its threads."""
@@ -134,10 +185,10 @@ class Container:
             self._line.hang_up()
 
     def _see_it_gone(self) -> None:
-        if self._engine is None or self._id is None:
-            return
-        if not self._engine.wait_removed(self._id, GONE_SECONDS):
+        if self._engine is not None and self._id is not None and not self._engine.wait_removed(self._id, GONE_SECONDS):
             self._remove()
+        if self.on_gone is not None:
+            self.on_gone()
 
     def _remove(self) -> None:
         if self._engine is None or self._id is None:

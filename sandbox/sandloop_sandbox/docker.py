@@ -1,7 +1,8 @@
-"""The sandbox named `docker`: opens sessions, each in a fresh container of the local engine."""
+"""The sandbox named `docker`: opens sessions, each in a container of the local engine that nobody used before."""
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 
@@ -10,6 +11,7 @@ from anyio import CancelScope, to_thread
 from sandloop.limits import Limits
 from sandloop.options import SandboxOptions
 from sandloop.ports import OnProgress
+from sandloop_sandbox import ahead
 from sandloop_sandbox.container import Container
 from sandloop_sandbox.engine import Engine, engine
 from sandloop_sandbox.session import LineSession
@@ -25,8 +27,20 @@ class DockerSandbox:
         self._limits, self._options, self._on_progress = limits, options, on_progress
 
     async def open(self) -> LineSession:
-        """A fresh container, started and checked. Raises a `SandboxError`."""
-        container, began = Container(self._limits, self._options), time.monotonic()
+        """A fresh container, started and checked, now or ahead. Raises a `SandboxError`."""
+        began = time.monotonic()
+        ready = ahead.source(self._limits, self._options)
+        if ready is not None and (container := await ready.take()) is not None:
+            container.limits, container.options = self._limits, self._options
+        else:
+            with ready.opening() if ready is not None else contextlib.nullcontext():
+                container = await self._cold()
+        if ready is not None:
+            ready.keep(container)
+        return LineSession(container, container.opened(seconds=time.monotonic() - began))
+
+    async def _cold(self) -> Container:
+        container = Container(self._limits, self._options)
         try:
             await to_thread.run_sync(lambda: self._start(container), abandon_on_cancel=True)
         except BaseException:
@@ -34,7 +48,7 @@ class DockerSandbox:
             with CancelScope(shield=True):
                 await to_thread.run_sync(container.see_it_settled)
             raise
-        return LineSession(container, container.opened(seconds=time.monotonic() - began, warm=False))
+        return container
 
     def _start(self, container: Container) -> None:
         from sandloop_sandbox.image import ensure_image

@@ -32,6 +32,15 @@ _lock = threading.Lock()
 _engines: dict[str, Engine] = {}
 
 
+def _forget() -> None:
+    """In a forked child: the parent goes on using the client's connections."""
+    global _lock, _engines
+    _lock, _engines = threading.Lock(), {}
+
+
+os.register_at_fork(after_in_child=_forget)
+
+
 class Engine:
     """A checked engine, and the few things we ask of it. Each raises `EngineUnavailable`."""
 
@@ -77,20 +86,26 @@ class Engine:
                 if error.status_code not in (404, 409):  # gone, or just going
                     raise
 
-    def labelled(self, label: str) -> dict[str, dict[str, str]]:
-        """The labels of all containers that have this one, running or not, by id."""
+    def labelled(self, label: str, *states: str) -> dict[str, dict[str, str]]:
+        """The labels of all containers that have this one, by id; of those in the given states, if any are given."""
         with translated(self.address):
-            found: list[dict[str, Any]] = self._sdk.containers(all=True, filters={"label": label})
+            filters = {"label": label, **({"status": list(states)} if states else {})}
+            found: list[dict[str, Any]] = self._sdk.containers(all=True, filters=filters)
         return {str(container["Id"]): dict(container.get("Labels") or {}) for container in found}
 
 
 def engine() -> Engine:
     """The engine that the environment names, checked at its first use. Raises `EngineUnavailable` or `Unsafe`."""
-    address = os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
+    where = address()
     with _lock:
-        if address not in _engines:
-            _engines[address] = _connect(address)
-        return _engines[address]
+        if where not in _engines:
+            _engines[where] = _connect(where)
+        return _engines[where]
+
+
+def address() -> str:
+    """Where the engine is that the environment names."""
+    return os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
 
 
 def _connect(address: str) -> Engine:

@@ -5,6 +5,8 @@ Whatever comes is untrusted: a stream or a frame that no honest supervisor sends
 
 from __future__ import annotations
 
+import contextlib
+import os
 import select
 import socket
 import ssl
@@ -120,6 +122,26 @@ class Line:
         """The error, with the last line of what the supervisor complained about."""
         complaint = self._stderr.decode("utf-8", "replace").strip().rpartition("\n")[2][:500]
         return SandboxLost(said=f"{said}; its supervisor said {complaint!r}" if complaint else said)
+
+    def is_quiet(self) -> bool:
+        """Whether the line stands and nothing has come that was not read: what one that waits for its session looks like."""
+        poll = select.poll()
+        try:
+            poll.register(self._socket, select.POLLIN)
+        except ValueError:
+            return False  # closed
+        return not self._hung_up and not self._read and self._frames.empty and not poll.poll(0)
+
+    def give_away(self) -> socket.socket:
+        """The connection itself, for another process; ours is closed, and the line goes on for whoever has that."""
+        connection = self._socket.dup()
+        self._close()
+        return connection
+
+    def let_go(self) -> None:
+        """Close our copy of the connection alone: another process has it too, and the line goes on there."""
+        with contextlib.suppress(OSError):
+            os.close(self._socket.detach())
 
     def hang_up(self) -> None:
         """End the line, and with it the container. Idempotent; a reader in another thread gets `SandboxLost` at once."""

@@ -70,9 +70,15 @@ def cpus(limits: Limits, host: Host) -> float:
 
 
 def container_config(
-    limits: Limits, host: Host, identity: Identity, image: str, seccomp: str, options: SandboxOptions = DEFAULT_OPTIONS
+    limits: Limits,
+    host: Host,
+    identity: Identity,
+    image: str,
+    seccomp: str,
+    options: SandboxOptions = DEFAULT_OPTIONS,
+    idle_seconds: int = 0,
 ) -> dict[str, Any]:
-    """The request that creates the container of a session."""
+    """The request that creates the container of a session; one made ahead of its session may wait `idle_seconds` for it."""
     uid, bytes_of_memory, processors = identity.uid, memory(limits, host), cpus(limits, host)
     own = f"uid={uid},gid={uid}"
     tmpfs = {
@@ -85,7 +91,7 @@ def container_config(
         "Image": image,
         # Ours, whatever the image says: its ENTRYPOINT and HEALTHCHECK would run beside the step.
         "Entrypoint": [PYTHON, "-I", "-S", "-c", START],
-        "Cmd": [f"{limits.session_seconds:g}", str(max(1, round(processors)))],
+        "Cmd": [f"{limits.session_seconds:g}", str(max(1, round(processors))), *([str(idle_seconds)] if idle_seconds else [])],
         "Healthcheck": {"Test": ["NONE"]},
         # Nothing of our environment goes in. The supervisor gives the code an environment of its own.
         "Env": ["PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8", "HOME=/tmp"],

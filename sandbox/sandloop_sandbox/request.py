@@ -1,0 +1,77 @@
+"""What a container made ahead has to match: all that its making depends on, beside the identity that each gets fresh.
+
+Two requests that are equal are served by the same containers. What goes into a step (its time, its output) is not in it: that is
+said with each step.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import os
+from dataclasses import asdict, dataclass, fields
+from importlib.resources import files
+from typing import Any
+
+from sandloop.limits import Limits
+from sandloop.options import SandboxOptions
+from sandloop_sandbox.engine import address
+from sandloop_sandbox.image import BASE_VARIABLE
+
+LIMITS = ("memory", "cpus", "processes", "input_bytes", "disk", "session_seconds")
+"""The limits that the engine is told when it creates a container."""
+OPTIONS = tuple(f.name for f in fields(SandboxOptions) if f.name not in ("warm", "pool"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """A kind of container."""
+
+    address: str
+    """Of the engine."""
+    base: str
+    """The base image that the user named, if any."""
+    programs: str
+    """The hash of the programs, in the image and on this side."""
+    limits: Limits
+    options: SandboxOptions
+
+    @classmethod
+    def of(cls, limits: Limits, options: SandboxOptions) -> Request:
+        """What a session with these limits and options needs, in this process's environment."""
+        return cls(
+            address=address(),
+            base=os.environ.get(BASE_VARIABLE, ""),
+            programs=programs(),
+            limits=Limits(**{name: getattr(limits, name) for name in LIMITS}),
+            options=SandboxOptions(**{name: getattr(options, name) for name in OPTIONS}),
+        )
+
+    @property
+    def place(self) -> str:
+        """Names the programs and the engine, for a process that serves them and no others."""
+        return hashlib.sha256("\0".join((self.programs, self.address, self.base)).encode()).hexdigest()[:16]
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Request:
+        """Raises `ValueError`, `TypeError` or `KeyError` when it is none."""
+        table: dict[str, Any] = json.loads(text)
+        limits, options = Limits(**table.pop("limits")), table.pop("options")
+        lists = {name: tuple(value) if isinstance(value, list) else value for name, value in options.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+        return cls(**table, limits=limits, options=SandboxOptions(**lists))
+
+
+@functools.cache
+def programs() -> str:
+    """The hash of all that makes a container and of all that goes into it: what is made by other programs matches nothing."""
+    whole = hashlib.sha256()
+    for package in ("sandloop_image", "sandloop_sandbox"):
+        for file in sorted(files(package).iterdir(), key=lambda f: f.name):
+            if file.is_file():
+                content = file.read_bytes()
+                whole.update(f"{package}/{file.name} {len(content)}\0".encode() + content)
+    return whole.hexdigest()
