@@ -14,7 +14,8 @@ from . import kernel, processes
 
 ORDERS, REPLIES = 14, 15
 """An order is one byte; a reply one line: `ready`, or the pid of a kernel."""
-LIBRARIES = ("numpy", "pandas", "matplotlib.pyplot")
+LIBRARIES = ("numpy", "pandas", "matplotlib.pyplot", "sandloop.figures")
+"""The last is needed at the end of the first step, and by the first chart."""
 
 
 def main() -> None:
