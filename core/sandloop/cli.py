@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from sandloop.result import Result
+    from sandloop.settings import Settings
 
 app = typer.Typer(
     name="sandloop",
@@ -83,7 +85,16 @@ def analyze(
         fail(UsageError(f"{output} is not a folder, so files can't be saved there. Name a folder with -o."))
     settings = Settings(model=model, route=route.value if route else None, base_url=base_url)
     with ending_well() as signals:
-        _analyze(question, files or [], settings, output, as_json, signals)
+        _analyze(question, files or [], _shared(settings), output, as_json, signals)
+
+
+def _shared(settings: Settings) -> Settings:
+    """Unless it is set otherwise, this command's sandboxes come from where its next call finds one ready, too."""
+    from sandloop.options import SandboxOptions
+    from sandloop.settings import resolve
+
+    options = resolve(settings).sandbox or SandboxOptions()
+    return replace(settings, sandbox=replace(options, warm="shared")) if options.warm == "auto" else settings
 
 
 def _analyze(question: str, files: list[str], settings: object, output: Path | None, as_json: bool, signals: Signals) -> None:

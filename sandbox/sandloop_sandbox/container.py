@@ -77,6 +77,10 @@ class Container:
         return self._line
 
     @property
+    def made_ahead(self) -> bool:
+        return self._made_ahead
+
+    @property
     def image(self) -> str:
         """The id of the image it is made from."""
         return self._image
@@ -90,7 +94,7 @@ class Container:
             runtime=self.options.runtime or "",
             image=self._image,
             packages=self.options.packages,
-            warm=self._made_ahead,
+            warm=self.made_ahead,
             seconds=round(seconds, 4),
             weakened=self.options.weakened,
         )
@@ -142,6 +146,8 @@ class Container:
             if ended:
                 return None
         self._hang_up()
+        if self._engine is None and self.on_gone is None:
+            return None
         if self._starting:  # the thread that starts it sees that it has to end
             return None
         with contextlib.suppress(RuntimeError):  # the interpreter is ending; the container ends by itself

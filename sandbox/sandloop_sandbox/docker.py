@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 import time
 
 from anyio import CancelScope, to_thread
@@ -13,11 +12,9 @@ from sandloop.options import SandboxOptions
 from sandloop.ports import OnProgress
 from sandloop_sandbox import ahead
 from sandloop_sandbox.container import Container
-from sandloop_sandbox.engine import Engine, engine
+from sandloop_sandbox.engine import engine
 from sandloop_sandbox.session import LineSession
-from sandloop_sandbox.sweep import sweep
-
-_swept = threading.Event()
+from sandloop_sandbox.sweep import sweep_once
 
 
 class DockerSandbox:
@@ -55,13 +52,7 @@ class DockerSandbox:
 
         found = engine()
         container.start(found, ensure_image(found.client, self._on_progress, self._options.packages))
-        _sweep_once(found)
-
-
-def _sweep_once(found: Engine) -> None:
-    if not _swept.is_set():
-        _swept.set()
-        threading.Thread(target=sweep, args=(found,), name="sandloop-sweep", daemon=True).start()
+        sweep_once(found)
 
 
 def open_docker(limits: Limits, options: SandboxOptions, on_progress: OnProgress) -> DockerSandbox:

@@ -61,7 +61,7 @@ class Request:
         """Raises `ValueError`, `TypeError` or `KeyError` when it is none."""
         table: dict[str, Any] = json.loads(text)
         limits, options = Limits(**table.pop("limits")), table.pop("options")
-        lists = {name: tuple(value) if isinstance(value, list) else value for name, value in options.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+        lists: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in options.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
         return cls(**table, limits=limits, options=SandboxOptions(**lists))
 
 

@@ -7,6 +7,7 @@ outlive its maker in the hands of another process: it is removed when it does no
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Mapping
 
@@ -16,6 +17,15 @@ from sandloop_sandbox.container import LABEL, log
 from sandloop_sandbox.engine import Engine
 
 NOT_RUNNING = ("created", "exited", "dead")
+
+_swept = threading.Event()
+
+
+def sweep_once(engine: Engine) -> None:
+    """Sweep in the background, at this process's first start of a container."""
+    if not _swept.is_set():
+        _swept.set()
+        threading.Thread(target=sweep, args=(engine,), name="sandloop-sweep", daemon=True).start()
 
 
 def sweep(engine: Engine) -> list[str]:

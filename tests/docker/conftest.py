@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack
 
 import pytest
@@ -13,6 +13,7 @@ from sandloop.errors import EngineUnavailable
 from sandloop.limits import Limits
 from sandloop.options import SandboxOptions
 from sandloop.ports import SandboxSession
+from sandloop_sandbox import ahead
 from sandloop_sandbox.container import LABEL
 from sandloop_sandbox.docker import open_docker
 from sandloop_sandbox.engine import Engine
@@ -23,6 +24,14 @@ from sandloop_sandbox.engine import engine as find_engine
 def anyio_backend() -> str:
     """As on the other shelves, and as long as the sessions that a module shares."""
     return "asyncio"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_made_ahead() -> Iterator[None]:
+    """Unless a test asks for it by name."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ahead, "AUTO", "off")
+        yield
 
 
 @pytest.fixture(scope="session")
