@@ -65,7 +65,7 @@ class Holder:
             asked: dict[str, Any] = json.loads(message)
             request = Request.from_json(asked["request"])
             size, image = min(int(asked["size"]), MAX_SIZE), str(asked["image"])
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, RecursionError):
             return False
         if request.place != self._place:
             return False

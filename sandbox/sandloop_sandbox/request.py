@@ -58,11 +58,19 @@ class Request:
 
     @classmethod
     def from_json(cls, text: str) -> Request:
-        """Raises `ValueError`, `TypeError` or `KeyError` when it is none."""
-        table: dict[str, Any] = json.loads(text)
-        limits, options = Limits(**table.pop("limits")), table.pop("options")
-        lists: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in options.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
-        return cls(**table, limits=limits, options=SandboxOptions(**lists))
+        """Raises `ValueError` when it is none."""
+        try:
+            table: dict[str, Any] = json.loads(text)
+            limits, options = Limits(**table.pop("limits")), table.pop("options")
+            lists: dict[str, Any] = {
+                name: tuple(value) if isinstance(value, list) else value  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+                for name, value in options.items()
+            }
+            request = cls(**table, limits=limits, options=SandboxOptions(**lists))
+            hash(request)
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            raise ValueError(f"no request: {error}") from error
+        return request
 
 
 @functools.cache
