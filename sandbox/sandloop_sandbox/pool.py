@@ -194,13 +194,14 @@ class Pool:
             self._starting, now = None, time.monotonic()
             kept = self._kept.get(request)
             if kept is not None and not self._closed:
-                failures = 0 if well else kept.shelf.failures + 1
-                kept.shelf = replace(kept.shelf, failures=failures, failed=now)
+                kept.shelf = replace(kept.shelf, failures=0 if well else kept.shelf.failures + 1, failed=now)
                 if well:
                     kept.ready.append((now, container))
                 self._count(request)
-                return
-        container.end()  # nobody wants it any more
+            else:
+                well = False  # nobody wants it any more
+        if not well:
+            container.end()
 
 
 _pool: Pool | None = None
