@@ -33,6 +33,7 @@ from sandloop_sandbox.engine import Engine
 from sandloop_sandbox.image import ensure_image
 from sandloop_sandbox.request import Request
 from sandloop_sandbox.sweep import sweep
+from wire.chat_server import ChatServer, call, say
 
 SHARED = SandboxOptions(warm="shared")
 REQUEST = Request.of(SMALL, SHARED)
@@ -290,3 +291,28 @@ async def test_where_no_folder_is_the_users_alone_the_process_has_its_own_pool(
     monkeypatch.setattr(tempfile, "tempdir", str(runtime / "nowhere"))
 
     assert isinstance(ahead.source(SMALL, SHARED), ahead.InProcess)
+
+
+def test_the_second_question_of_the_command_line_opens_in_milliseconds(
+    engine: Engine, runtime: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SANDLOOP_WARM")
+    monkeypatch.setenv("SANDLOOP_CONFIG", "/dev/null")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+    command = [sys.executable, "-c", "from sandloop.cli import main; main()", "analyze", "?", "--route", "local", "--json"]
+
+    def ask() -> tuple[bool, float, str]:
+        with ChatServer([call("print(6 * 7)"), say("It is 42.")]) as server:
+            model = ["-m", "compatible:m", "--base-url", server.url]
+            done = subprocess.run([*command, *model], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=True)
+        events = {event["kind"]: event for event in json.loads(done.stdout)["events"]}
+        return events["sandbox_opened"]["warm"], events["sandbox_opened"]["seconds"], events["code_ran"]["stdout"]
+
+    first = ask()
+    wait_for(lambda: len(holders(runtime)) == 1)
+    (pid,) = holders(runtime)
+    wait_until_ready(engine, pid)
+    second = ask()
+
+    assert (first[0], first[2], second[0], second[2]) == (False, "42\n", True, "42\n")
+    assert second[1] < first[1]

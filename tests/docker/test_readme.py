@@ -27,7 +27,12 @@ def checkout(tmp_path: Path, engine: Engine) -> Path:
 def environment(folder: Path) -> dict[str, str]:
     scripts = str(Path(sys.executable).parent)
     kept = {k: v for k, v in os.environ.items() if k in ("HOME", "LANG", "DOCKER_HOST", "PIP_CERT", "SSL_CERT_FILE")}
-    return kept | {"PATH": f"{scripts}:{os.environ['PATH']}", "SANDLOOP_CONFIG": "/dev/null", "NO_COLOR": "1"}
+    return kept | {
+        "PATH": f"{scripts}:{os.environ['PATH']}",
+        "SANDLOOP_CONFIG": "/dev/null",
+        "NO_COLOR": "1",
+        "SANDLOOP_WARM": "off",
+    }
 
 
 def blocks(language: str) -> list[str]:
