@@ -168,8 +168,8 @@ class Container:
         """What another process needs to go on with it; from now on it lives and ends with that one."""
         connection = self.line.give_away()
         self._ended = True
-        facts = {"session": self.identity.session, "uid": str(self.identity.uid), "image": self._image, "engine": self._engine_name}
-        return facts, connection
+        facts = {"session": self.identity.session, "uid": str(self.identity.uid), "container": self._id or ""}
+        return facts | {"image": self._image, "engine": self._engine_name}, connection
 
     @classmethod
     def taken_over(cls, facts: Mapping[str, str], connection: socket.socket, limits: Limits, options: SandboxOptions) -> Container:
@@ -177,7 +177,7 @@ class Container:
         container = cls(limits, options)
         container._made_ahead = True
         container.identity = Identity(session=facts["session"], uid=int(facts["uid"]), labels={})
-        container._image, container._engine_name = facts["image"], facts["engine"]
+        container._id, container._image, container._engine_name = facts["container"], facts["image"], facts["engine"]
         container._line, container._starting = Line(connection), False
         return container
 

@@ -15,7 +15,7 @@ import signal
 import socket
 import sys
 import time
-from typing import Any
+from typing import Any, NoReturn
 
 from sandloop_sandbox import handover
 from sandloop_sandbox.ahead import start
@@ -86,6 +86,10 @@ class Holder:
             return handover.answer(connection, json.dumps(facts).encode(), given)
 
 
+def _leave(number: int, _: object) -> NoReturn:
+    sys.exit(0)
+
+
 def main() -> None:
     """The process: one for each user, engine and version of the programs; a second one leaves at once."""
     arguments: dict[str, Any] = json.load(sys.stdin)
@@ -96,7 +100,7 @@ def main() -> None:
     except BlockingIOError:
         return
     pool = Pool(make, start)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    signal.signal(signal.SIGTERM, _leave)
     try:
         with handover.listen(place) as listener:
             pool.keep(Request.from_json(arguments["request"]), arguments["image"], arguments["size"])

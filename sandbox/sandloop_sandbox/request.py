@@ -10,8 +10,10 @@ import functools
 import hashlib
 import json
 import os
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from typing import Any
 
 from sandloop.limits import Limits
@@ -78,8 +80,15 @@ def programs() -> str:
     """The hash of all that makes a container and of all that goes into it: what is made by other programs matches nothing."""
     whole = hashlib.sha256()
     for package in ("sandloop_image", "sandloop_sandbox"):
-        for file in sorted(files(package).iterdir(), key=lambda f: f.name):
-            if file.is_file():
-                content = file.read_bytes()
-                whole.update(f"{package}/{file.name} {len(content)}\0".encode() + content)
+        for file in _all_in(files(package)):
+            content = file.read_bytes()
+            whole.update(f"{package}/{file.name} {len(content)}\0".encode() + content)
     return whole.hexdigest()
+
+
+def _all_in(folder: Traversable) -> Iterator[Traversable]:
+    for entry in sorted(folder.iterdir(), key=lambda e: e.name):
+        if entry.is_file():
+            yield entry
+        elif entry.name != "__pycache__":
+            yield from _all_in(entry)

@@ -12,7 +12,7 @@ import sys
 import tempfile
 import textwrap
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -91,7 +91,7 @@ def wait_for(holds: Callable[[], bool], seconds: float = 60) -> None:
 
 
 @asynccontextmanager
-async def opened(limits: Limits = SMALL, options: SandboxOptions = SHARED) -> AsyncIterator[SandboxSession]:
+async def opened(limits: Limits = SMALL, options: SandboxOptions = SHARED) -> AsyncGenerator[SandboxSession]:
     session = await open_docker(limits, options, lambda line: None).open()
     try:
         yield session

@@ -9,7 +9,7 @@ import sys
 import textwrap
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -46,7 +46,7 @@ async def opened(options: SandboxOptions = POOLED) -> SandboxSession:
 
 
 @asynccontextmanager
-async def closing(session: SandboxSession) -> AsyncIterator[SandboxSession]:
+async def closing(session: SandboxSession) -> AsyncGenerator[SandboxSession]:
     try:
         yield session
     finally:
@@ -63,7 +63,7 @@ async def test_after_the_first_session_the_next_ones_come_ready(own_pool: Pool) 
     kinds: list[tuple[bool, float]] = []
     for _ in range(3):
         session = await opened()
-        kinds.append((session.opened.warm, session.opened.seconds))
+        kinds.append((session.opened.warm, session.opened.seconds or 0.0))
         await says(session, "1 + 1")
         await session.close()
         await until(lambda: own_pool.ready() == 1)

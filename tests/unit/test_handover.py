@@ -11,7 +11,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -38,7 +38,7 @@ def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 @contextmanager
-def answering(place: Path, reply: Callable[[socket.socket], None]) -> Iterator[None]:
+def answering(place: Path, reply: Callable[[socket.socket], object]) -> Generator[None]:
     listener = handover.listen(place)
 
     def serve() -> None:
@@ -136,7 +136,7 @@ def test_a_connection_goes_over_and_the_other_end_sees_who_has_it() -> None:
 
 def test_an_answer_that_does_not_come_costs_no_more_than_was_said() -> None:
     place, over = handover.meeting_place("test"), threading.Event()
-    with answering(place, lambda connection: bool(over.wait(10)) or None):
+    with answering(place, lambda connection: over.wait(10)):
         began = time.monotonic()
         with pytest.raises(TimeoutError):
             handover.call(place, b"please", 0.05)
