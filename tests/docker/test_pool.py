@@ -147,23 +147,23 @@ async def test_one_that_died_in_the_pool_is_not_given_out(own_pool: Pool, engine
 
 
 async def test_a_sessions_time_begins_with_its_first_command(engine: Engine) -> None:
-    brief = replace(SMALL, session_seconds=1.5)
+    brief = replace(SMALL, session_seconds=6)
     container = Container(brief, SandboxOptions(), idle_seconds=60)
     await anyio.to_thread.run_sync(lambda: container.start(engine, ensure_image(engine.client, print)))
-    await anyio.sleep(2)
+    await anyio.sleep(6.5)
     session = LineSession(container, container.opened(seconds=0))
     await says(session, "1 + 1")
-    with anyio.fail_after(20):
+    with anyio.fail_after(60):
         while container.is_ready():
             await anyio.sleep(0.05)
     await session.close()
 
 
 async def test_one_that_nobody_takes_ends_by_itself(engine: Engine) -> None:
-    container = Container(SMALL, SandboxOptions(), idle_seconds=4)
+    container = Container(SMALL, SandboxOptions(), idle_seconds=20)
     await anyio.to_thread.run_sync(lambda: container.start(engine, ensure_image(engine.client, print)))
     assert container.is_ready()
-    await until(lambda: not engine.labelled(f"{LABEL}.session={container.identity.session}"), 30)
+    await until(lambda: not engine.labelled(f"{LABEL}.session={container.identity.session}"), 90)
     assert not container.is_ready()
     container.end()
 
