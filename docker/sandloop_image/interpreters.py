@@ -126,6 +126,7 @@ class Interpreters:
 
     def await_kernel(self) -> None:
         """Wait until a kernel with the libraries is there; while nobody's code runs, only the host's patience bounds it."""
+        self.prepare()
         while self.kernel is None:
             self._host.wait(None, *self.watched())
             self.look()

@@ -106,7 +106,7 @@ def open_weakened(
     else:
         container = _Weakened(limits, options)
         container.start(_Changing(found, change), image)
-    return LineSession(container, container.opened(seconds=time.monotonic() - began, warm=False))
+    return LineSession(container, container.opened(seconds=time.monotonic() - began))
 
 
 class _Weakened(Container):

@@ -10,7 +10,7 @@ AGE = 600.0
 """How long a container waits for its session, and how long a kind that nobody asks for is kept ready."""
 KINDS = 3
 """Kinds of container that are kept ready: the last asked for."""
-QUIET = 0.5
+QUIET = 1.5
 """After a session has opened, its first steps have the processors to themselves."""
 PATIENCE = 3.0
 """Where sessions open all the time, a pool that waited for quiet would stay empty."""
