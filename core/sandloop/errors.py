@@ -19,6 +19,7 @@
     │   └── BadReply          an answer that can't be read
     ├── SandboxError          the place where code runs failed: Docker, the image           exit code 4
     │   ├── EngineUnavailable no engine answers, or it may not be used
+    │   ├── BubblewrapUnavailable  bubblewrap was asked for, and is missing or can't work on this machine
     │   ├── ImageUnavailable  the sandbox image is missing and could not be built
     │   ├── Unsafe            a required control is not in force, so nothing was run
     │   └── SandboxLost       the container went away in the middle of a run
@@ -188,6 +189,14 @@ class EngineUnavailable(SandboxError):
     def __init__(self, *, address: str, said: str, do: str) -> None:
         self.address, self.said, self.do = address, said, do
         super().__init__(f"Docker does not answer on {address}: {said}. {do}.")
+
+
+class BubblewrapUnavailable(SandboxError):
+    """Bubblewrap was asked for, and is missing or can't work on this machine."""
+
+    def __init__(self, *, said: str, do: str) -> None:
+        self.said, self.do = said, do
+        super().__init__(f"bubblewrap can't be used: {said}. {do}.")
 
 
 class ImageUnavailable(SandboxError):

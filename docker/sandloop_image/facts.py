@@ -12,28 +12,48 @@ PIDS_EVENTS = ("/sys/fs/cgroup/pids.events", "/sys/fs/cgroup/pids/pids.events")
 MEMORY_MAX = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 PIDS_MAX = ("/sys/fs/cgroup/pids.max", "/sys/fs/cgroup/pids/pids.max")
 """Of each, cgroup v2 first, then v1."""
+_LIMITS = {
+    "nofile": "Max open files",
+    "core": "Max core file size",
+    "fsize": "Max file size",
+    "data": "Max data size",
+    "nproc": "Max processes",
+}
+"""By their names in `resource`: what begins their lines in /proc/self/limits."""
 SCRATCH = ("/workspace", "/input", "/tmp", "/dev/shm")  # noqa: S108 - the tmpfs mounts of the container
 
 
 def facts() -> dict[str, str | int]:
     """The self-test, as the host checks it before the first step. Costs less than a millisecond."""
     with open("/proc/self/status") as status:
-        lines = dict(line.rstrip().split(":\t", 1) for line in status if ":\t" in line)
+        lines = dict(line.rstrip("\n").split(":\t", 1) for line in status if ":\t" in line)
     found: dict[str, str | int] = {
         "uids": " ".join(map(str, os.getresuid())),
         "gids": " ".join(map(str, os.getresgid())),
         "groups": " ".join(map(str, os.getgroups())),
-        "interfaces": " ".join(sorted(os.listdir("/sys/class/net"))),
-        "root_read_only": int(bool(os.statvfs("/").f_flag & os.ST_RDONLY)),
+        "interfaces": " ".join(_interfaces()),
+        "root_read_only": _read_only("/"),
+        "dev_read_only": _read_only("/dev"),
         "memory": _first(MEMORY_MAX),
         "pids": _first(PIDS_MAX),
     }
     found |= {key: lines.get(key, "missing") for key in ("CapEff", "CapPrm", "CapBnd", "CapAmb", "NoNewPrivs", "Seccomp")}
+    with open("/proc/self/limits") as limits:
+        found |= {f"limit_{name}": line[26:46].strip() for line in limits for name in _LIMITS if line.startswith(_LIMITS[name])}
     for folder in SCRATCH:
         about = os.statvfs(folder)
         closed = about.f_flag & os.ST_NOSUID and about.f_flag & os.ST_NODEV
         found[folder] = f"{about.f_blocks * about.f_frsize} {about.f_files} {int(bool(closed))}"
     return found
+
+
+def _interfaces() -> list[str]:
+    with open("/proc/self/net/dev") as file:
+        return sorted(line.partition(":")[0].strip() for line in file if ":" in line)
+
+
+def _read_only(folder: str) -> int:
+    return int(bool(os.statvfs(folder).f_flag & os.ST_RDONLY))
 
 
 def _first(paths: tuple[str, ...]) -> str:
