@@ -1,7 +1,7 @@
 """What the supervisor can see of its own cage: the facts of the self-test, and the kernel's own counters of kills and refusals."""
 
 # pathlib is half of the supervisor's start, and knows no descriptors of folders.
-# ruff: noqa: PTH123, PTH208
+# ruff: noqa: PTH123
 
 from __future__ import annotations
 

@@ -100,9 +100,7 @@ def _checks(argument: Mapping[str, Any]) -> list[list[Instruction]]:
     return checks
 
 
-def _intervals(
-    leaves: Mapping[int, list[Instruction]], default: list[Instruction]
-) -> tuple[list[int], list[list[Instruction]]]:
+def _intervals(leaves: Mapping[int, list[Instruction]], default: list[Instruction]) -> tuple[list[int], list[list[Instruction]]]:
     """The numbers from which on something else is done, beginning with 0, and what."""
     starts, found = [0], [default]
     for number in sorted(leaves):

