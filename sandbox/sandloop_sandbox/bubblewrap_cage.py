@@ -1,4 +1,4 @@
-"""The life of a sandbox made by bubblewrap: started closed, checked from inside, ended by hanging up. Blocking; used from threads."""
+"""A bubblewrap sandbox's life: started closed, checked from inside; ended by hanging up. Blocking; used from threads."""
 
 from __future__ import annotations
 

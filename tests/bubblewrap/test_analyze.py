@@ -22,7 +22,13 @@ from sandloop_sandbox.bubblewrap_tools import bubblewrap_tools
 from wire.chat_server import ChatServer, call, say
 
 OPTIONS = SandboxOptions(engine="bubblewrap")
-CHART = "import pandas as pd, matplotlib.pyplot as plt\ndf = pd.read_csv('a.csv')\nplt.plot(df['a'], df['b'])\nplt.show()\nprint(df['b'].sum())"
+CHART = """
+import pandas as pd, matplotlib.pyplot as plt
+df = pd.read_csv('a.csv')
+plt.plot(df['a'], df['b'])
+plt.show()
+print(df['b'].sum())
+"""
 
 
 @pytest.fixture

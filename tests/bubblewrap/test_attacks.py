@@ -73,7 +73,7 @@ async def test_what_is_the_users_is_not_there(shared: SandboxSession, path: str)
     assert await value(shared, f"import os; os.path.lexists({path!r})") is False
 
 
-async def test_the_first_process_shows_nothing_of_the_caller(shared: SandboxSession, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_first_process_shows_nothing_of_the_caller(shared: SandboxSession) -> None:
     ran = await run(
         shared, "cat /proc/1/environ /proc/1/maps /proc/1/mem; ls /proc/1/fd /proc/1/cwd; kill -9 1; kill -STOP 1", "bash"
     )
@@ -86,7 +86,8 @@ async def test_nothing_is_there_that_says_which_machine_this_is(shared: SandboxS
     source = """
 import os
 told = []
-for path in ('/proc/cmdline', '/proc/keys', '/proc/modules', '/proc/kallsyms', '/proc/partitions', '/proc/sys/kernel/random/boot_id'):
+for path in ('/proc/cmdline', '/proc/keys', '/proc/modules', '/proc/kallsyms', '/proc/partitions',
+             '/proc/sys/kernel/random/boot_id'):
     try: told += [path] * bool(open(path).read())
     except OSError: pass
 told, os.listdir('/proc/fs'), os.uname().nodename

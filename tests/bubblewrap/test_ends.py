@@ -28,7 +28,7 @@ def inside(session: str) -> set[str]:
     """The namespaces of processes of a sandbox, as this machine names them; the outer process itself is in ours."""
     pids = [one.pid for one in found() if one.held.id == session]
     children = [child for pid in pids for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    return {os.readlink(f"/proc/{child}/ns/pid") for child in children}
+    return {str(Path(f"/proc/{child}/ns/pid").readlink()) for child in children}
 
 
 def living(namespaces: set[str]) -> list[int]:
@@ -37,7 +37,7 @@ def living(namespaces: set[str]) -> list[int]:
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():
             try:
-                if os.readlink(folder / "ns" / "pid") in namespaces:
+                if str((folder / "ns" / "pid").readlink()) in namespaces:
                     there.append(int(folder.name))
             except OSError:
                 continue
