@@ -1,4 +1,4 @@
-"""Installs the packages of the sandbox named `bubblewrap` when they are not there, and says where. Without bubblewrap it says so."""
+"""Installs the packages of the sandbox named `bubblewrap` when they are not there, and says where they are."""
 
 from __future__ import annotations
 

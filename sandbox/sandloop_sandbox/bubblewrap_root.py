@@ -34,10 +34,13 @@ def shown(prepared: Prepared) -> Shown:
         "/opt/mplconfig": str(prepared.folder / "mplconfig"),
         "/opt/sandloop": str(prepared.programs),
     }
-    files, hidden = dict[bool, list[str]]({False: [], True: []}), list(_hidden())
-    for path, is_folder in hidden:
-        files[is_folder].append(path)
-    return Shown(folders=folders, links=links, hidden_files=tuple(files[False]), hidden_folders=tuple(files[True]))
+    hidden = list(_hidden())
+    return Shown(
+        folders=folders,
+        links=links,
+        hidden_files=tuple(name for name, is_folder in hidden if not is_folder),
+        hidden_folders=tuple(name for name, is_folder in hidden if is_folder),
+    )
 
 
 def session_files(uid: int) -> dict[str, str]:

@@ -38,7 +38,7 @@ def verdict(program: bytes, number: int, audit: int, arguments: Sequence[int]) -
             case 0x05:
                 at += value
             case 0x06:
-                return value
+                return int(value)
             case _:
                 raise AssertionError(f"no instruction of ours: {code:#x}")
 
@@ -47,15 +47,15 @@ def wanted(name: str | None, arguments: Sequence[int]) -> int:
     """The same from the rules, read one by one."""
     for rule in PROFILE["syscalls"]:
         if name in rule["names"] and all(_holds(argument, arguments) for argument in rule.get("args") or ()):
-            return ALLOW if rule["action"] == "SCMP_ACT_ALLOW" else ERRNO | rule.get("errnoRet", 1)
+            return ALLOW if rule["action"] == "SCMP_ACT_ALLOW" else ERRNO | int(rule.get("errnoRet", 1))
     return REFUSED
 
 
 def _holds(argument: Mapping[str, Any], arguments: Sequence[int]) -> bool:
     given = arguments[argument["index"]]
     if argument["op"] == "SCMP_CMP_EQ":
-        return given == argument["value"]
-    return given & argument["value"] == argument.get("valueTwo", 0)
+        return given == int(argument["value"])
+    return given & int(argument["value"]) == int(argument.get("valueTwo", 0))
 
 
 @pytest.mark.parametrize("machine", list(ARCHITECTURES))
