@@ -34,7 +34,7 @@ def new_who() -> Who:
     """Who the code of a session is: for root somebody that the machine does not know, fresh for each session."""
     root = os.geteuid() == 0
     found = re.match(r"(\d+)\.(\d+)", platform.release())
-    kernel = (int(found[1]), int(found[2])) if found else (0, 0)
+    kernel: tuple[int, ...] = tuple(map(int, found.groups())) if found else ()
     return Who(
         session=secrets.token_hex(8),
         uid=FIRST_UID + secrets.randbelow(LAST_UID - FIRST_UID),
@@ -147,9 +147,11 @@ class BubblewrapCage:
     def see_it_gone(self, seconds: float) -> bool:
         """Whether every process of it goes within that time."""
         try:
-            return self._process is None or self._process.wait(seconds) is not None
+            if self._process is not None:
+                self._process.wait(seconds)
         except subprocess.TimeoutExpired:
             return False
+        return True
 
     def _hang_up(self) -> None:
         if self._line is not None:

@@ -42,7 +42,7 @@ def start(
         # Shows in a list of the processes of this machine which is which.
         options |= {"executable": program.path, "args": [f"sandloop-{who.session}", *command[1:]]}
         try:
-            return _starter(os.getpid()).submit(lambda: subprocess.Popen(**options)).result()
+            return _starter(os.getpid()).submit(_popen, options).result()
         except OSError as error:
             said = f"{program.path} can't be started as uid {who.uid if who.own_uid else os.geteuid()} ({error})"
             raise BubblewrapUnavailable(said=said, do="Install it where every user may run it, such as /usr/bin") from error
@@ -96,6 +96,10 @@ class Link:
         with contextlib.suppress(OSError):
             os.close(complaints)
         self._sock.close()
+
+
+def _popen(options: dict[str, Any]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(**options)
 
 
 @functools.cache

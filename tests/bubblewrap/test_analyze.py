@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from docker_runs import SMALL
+from docker_runs import SMALL, Live
 from sandloop import Settings, analyze
 from sandloop.codec import lines
 from sandloop.errors import BadSetting
@@ -127,5 +127,5 @@ async def test_its_tools_see_a_session_and_leave_it_alone(bubblewrap: Program) -
     assert (held.state, held.owner.startswith(f"process {os.getpid()} ")) == ("in use", True)
     assert tools.build(lambda line: None) == session.opened.image
     tools.prune(lambda line: None)
-    assert (await session.run("after", "1 + 1", "python", lambda *piece: None)).stdout == "2\n"
+    assert (await session.run("after", "1 + 1", "python", Live())).stdout == "2\n"
     await session.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import os
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -59,8 +60,7 @@ lines = [line.split(' - ') for line in open('/proc/self/mountinfo')]
 virtual = 'tmpfs proc devpts devtmpfs'.split()
 [(left.split()[4], left.split()[5].split(',')[0]) for left, right in lines if right.split()[0] not in virtual]
 """
-    mounts = await value(shared, source)
-    assert isinstance(mounts, list)
+    mounts = cast("list[tuple[str, str]]", await value(shared, source))
     shown = {
         *("/usr", "/usr/local", "/bin", "/sbin", "/lib", "/lib64", "/lib32", "/libx32"),
         *("/opt/python", "/opt/mplconfig", "/opt/sandloop", "/etc/alternatives", "/etc/ld.so.cache", "/etc/fonts"),

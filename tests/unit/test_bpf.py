@@ -51,8 +51,8 @@ def wanted(name: str | None, arguments: Sequence[int]) -> int:
     return REFUSED
 
 
-def _holds(argument: Mapping[str, Any], arguments: Sequence[int]) -> bool:
-    given = arguments[argument["index"]]
+def _holds(argument: Mapping[str, int | str], arguments: Sequence[int]) -> bool:
+    given = arguments[int(argument["index"])]
     if argument["op"] == "SCMP_CMP_EQ":
         return given == int(argument["value"])
     return given & int(argument["value"]) == int(argument.get("valueTwo", 0))
