@@ -99,7 +99,8 @@ class Link:
 
 
 def _popen(options: dict[str, Any]) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(**options)
+    started: subprocess.Popen[bytes] = subprocess.Popen(**options)
+    return started
 
 
 @functools.cache

@@ -1,4 +1,4 @@
-"""Attacks on what bubblewrap does in another way than a container engine; the rest of the list runs in `test_same`."""
+"""Attacks on what bubblewrap does in another way than a container engine; the rest of the list runs in `test_same_hardening`."""
 
 from __future__ import annotations
 

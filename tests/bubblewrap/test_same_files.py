@@ -1,0 +1,7 @@
+"""Files in and out, as on the third shelf."""
+
+from __future__ import annotations
+
+from same import same
+
+globals().update(same("test_files"))
