@@ -1,4 +1,4 @@
-"""What does not depend on the engine holds on another one too: the tests of the third shelf themselves, for the sessions of another."""
+"""What does not depend on the engine holds on another one too: the third shelf's own tests, with the sessions of another."""
 
 from __future__ import annotations
 

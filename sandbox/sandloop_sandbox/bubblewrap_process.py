@@ -12,7 +12,7 @@ import subprocess
 from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
-from typing import Any
+from typing import Any, cast
 
 from sandloop.errors import BubblewrapUnavailable
 from sandloop.limits import Limits
@@ -99,8 +99,7 @@ class Link:
 
 
 def _popen(options: dict[str, Any]) -> subprocess.Popen[bytes]:
-    started: subprocess.Popen[bytes] = subprocess.Popen(**options)
-    return started
+    return cast("subprocess.Popen[bytes]", subprocess.Popen(**options))
 
 
 @functools.cache
