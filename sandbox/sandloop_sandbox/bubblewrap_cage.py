@@ -23,7 +23,6 @@ from sandloop_sandbox.bubblewrap_program import Program, why_it_ended
 from sandloop_sandbox.container import START_SECONDS, answer
 from sandloop_sandbox.line import Line
 from sandloop_sandbox.policy import FIRST_UID, LAST_UID
-from sandloop_sandbox.stream import Plain
 
 SETTLE_SECONDS = 3.0
 GONE_SECONDS = 5.0
@@ -109,7 +108,7 @@ class BubblewrapCage:
             self._process = start(program, prepared, self.limits, self.who, inside, link.streams())
         finally:
             link.given()
-        self._line = Line(link, Plain(), link.complaint)
+        self._line = Line(link, multiplexed=False, complaint=link.complaint)
 
     def _check(self) -> None:
         line = self.line

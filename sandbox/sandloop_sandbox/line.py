@@ -13,7 +13,7 @@ import ssl
 import threading
 import time
 from collections import deque
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -31,14 +31,16 @@ SEND_SECONDS = 60.0
 class Line:
     """Frames to and from one supervisor. One thread at a time reads; `hang_up` and `send` may come from others."""
 
-    def __init__(self, attached: Any, *, multiplexed: bool = True) -> None:
+    def __init__(self, attached: Any, *, multiplexed: bool = True, complaint: Callable[[], str] = lambda: "") -> None:
         """
         Args:
             attached: A stream socket, or what the SDK gave that holds one.
             multiplexed: Whether the engine's headers stand before each piece; else it is the supervisor's standard output alone.
+            complaint: What came on standard error, where that is no part of the stream.
         """
         self._attached = attached
         """What the SDK gave: it keeps the HTTP response, and so the connection, alive."""
+        self._complaint = complaint
         self._socket: socket.socket = getattr(attached, "_sock", attached)
         # A blocking call with a timeout costs two system calls more, and its timeout is the socket's: sender and reader share it.
         self._socket.setblocking(False)
@@ -120,7 +122,7 @@ class Line:
 
     def lost(self, said: str) -> SandboxLost:
         """The error, with the last line of what the supervisor complained about."""
-        complaint = self._stderr.decode("utf-8", "replace").strip().rpartition("\n")[2][:500]
+        complaint = self.complaints().strip().rpartition("\n")[2][:500]
         return SandboxLost(said=f"{said}; its supervisor said {complaint!r}" if complaint else said)
 
     def is_quiet(self) -> bool:
@@ -142,6 +144,11 @@ class Line:
         """Close our copy of the connection alone: another process has it too, and the line goes on there."""
         with contextlib.suppress(OSError):
             os.close(self._socket.detach())
+
+    def complaints(self) -> str:
+        """What came on standard error so far, bounded."""
+        self._stderr += self._complaint().encode()[: max(0, _KEPT_STDERR - len(self._stderr))]
+        return self._stderr.decode("utf-8", "replace")
 
     def hang_up(self) -> None:
         """End the line, and with it the container. Idempotent; a reader in another thread gets `SandboxLost` at once."""

@@ -43,11 +43,3 @@ class Demultiplexer:
             raise Malformed(f"a stream header {bytes(self._header)!r}")
         self._name, self._left = "stdout" if kind == 1 else "stderr", size
         self._header.clear()
-
-
-class Plain:
-    """A stream that is a supervisor's standard output and nothing else, as of a process that we started ourselves."""
-
-    def feed(self, data: bytes) -> Iterator[Piece]:
-        """Yields the data as it is."""
-        yield "stdout", data
