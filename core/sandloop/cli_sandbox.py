@@ -75,7 +75,7 @@ def run(
     with ending_well() as signals:
         from sandloop.cli_run import run_script
 
-        settings = _settings(engine, packages, timeout)
+        settings = _found_ready(_settings(engine, packages, timeout))
         raise typer.Exit(run_script(script, files or [], language.value if language else None, output, settings, as_json, signals))
 
 
@@ -96,6 +96,16 @@ def _settings(engine: str | None, packages: str | None = None, timeout: float | 
     if engine is not None:
         options = replace(options, engine=checked("engine", engine, "--engine"))
     return replace(settings, limits=limits, sandbox=options)
+
+
+def _found_ready(settings: Settings) -> Settings:
+    """Unless it is set otherwise, the sandbox comes from where the next command finds one ready, too."""
+    from dataclasses import replace
+
+    options = settings.sandbox
+    if options is None or options.warm != "auto":
+        return settings
+    return replace(settings, sandbox=replace(options, warm="shared"))
 
 
 def _tools(settings: Settings) -> SandboxTools:
