@@ -56,7 +56,7 @@ def test_the_command_prints_what_is_shown(checkout: Path) -> None:
 
 
 def test_the_python_example_runs(checkout: Path) -> None:
-    (source,) = blocks("python")
+    source, _ = blocks("python")
     model = {"SANDLOOP_MODEL": "replay:examples/recordings/xlsx.jsonl"}
     done = subprocess.run(
         [sys.executable, "-c", source],
@@ -70,6 +70,22 @@ def test_the_python_example_runs(checkout: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("On 73 days")
     assert "pd.read_excel('temperatures.xlsx', sheet_name='Seattle')" in done.stdout
+
+
+def test_the_sandbox_runs_alone(checkout: Path) -> None:
+    _, source = blocks("python")
+    done = subprocess.run(
+        [sys.executable, "-c", source],
+        cwd=checkout,
+        env=environment(checkout),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[0].endswith("mm of rain; itself kept")
+    assert done.stdout.splitlines()[1] == "['kinds.csv']"
 
 
 def test_the_commands_for_a_fresh_machine_exist() -> None:
