@@ -22,7 +22,8 @@
     │   ├── BubblewrapUnavailable  bubblewrap was asked for, and is missing or can't work on this machine
     │   ├── ImageUnavailable  the sandbox image is missing and could not be built
     │   ├── Unsafe            a required control is not in force, so nothing was run
-    │   └── SandboxLost       the container went away in the middle of a run
+    │   ├── SandboxLost       the container went away in the middle of a run
+    │   └── StorageFailed     this machine has no room for the files that the run makes
     └── LimitReached          your limit did its work; what was done so far is in .result   exit code 5
 
 An error takes facts and writes its own two sentences: what happened, with the values; what to do next. Code of the user that
@@ -186,9 +187,10 @@ class SandboxError(SandloopError):
 class EngineUnavailable(SandboxError):
     """No container engine answers, or it may not be used."""
 
-    def __init__(self, *, address: str, said: str, do: str) -> None:
-        self.address, self.said, self.do = address, said, do
-        super().__init__(f"Docker does not answer on {address}: {said}. {do}.")
+    def __init__(self, *, address: str, said: str, do: str, answers: bool = False) -> None:
+        self.address, self.said, self.do, self.answers = address, said, do, answers
+        happened = "The container engine can't be used at" if answers else "Docker does not answer on"
+        super().__init__(f"{happened} {address}: {said}. {do}.")
 
 
 class BubblewrapUnavailable(SandboxError):
@@ -221,6 +223,16 @@ class SandboxLost(SandboxError):
     def __init__(self, *, said: str) -> None:
         self.said = said
         super().__init__(f"The sandbox was lost: {said}. Its variables and files are gone; ask again to start a new one.")
+
+
+class StorageFailed(SandboxError):
+    """The folder on this machine where the run's files are kept can't be written: it is full, or was taken away."""
+
+    def __init__(self, *, folder: str, said: str) -> None:
+        self.folder, self.said = folder, said
+        super().__init__(
+            f"The run's files can't be kept in {folder}: {said}. Make room there, or set TMPDIR to another folder, and ask again."
+        )
 
 
 class LimitReached(SandloopError):

@@ -20,7 +20,7 @@ from sandloop.events import InputFile
 from sandloop.mime import mime_of
 from sandloop.names import clean_component, without_collision
 from sandloop.ports import LocalFile
-from sandloop.scratch import scratch_folder
+from sandloop.scratch import scratch_folder, writing
 from sandloop.sizes import human_size
 
 FileLike: TypeAlias = str | os.PathLike[str] | tuple[str, bytes] | IO[bytes]
@@ -99,14 +99,15 @@ class Inputs:
         if self._spool is None:
             self._spool = scratch_folder()
             weakref.finalize(self, shutil.rmtree, self._spool, ignore_errors=True)
-        handle, path = tempfile.mkstemp(dir=self._spool)
-        size = 0
-        with os.fdopen(handle, "wb") as file:
-            for piece in pieces:
-                size += len(piece)
-                if size > self._room:
-                    raise self._too_large(name, size)
-                file.write(piece)
+        with writing(self._spool.parent):
+            handle, path = tempfile.mkstemp(dir=self._spool)
+            size = 0
+            with os.fdopen(handle, "wb") as file:
+                for piece in pieces:
+                    size += len(piece)
+                    if size > self._room:
+                        raise self._too_large(name, size)
+                    file.write(piece)
         return Path(path)
 
     def _measure(self, name: str, path: Path) -> tuple[int, str]:

@@ -2,23 +2,43 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import re
 import shutil
 import tempfile
 import threading
+from collections.abc import Generator
 from pathlib import Path
+
+from sandloop.errors import StorageFailed
 
 _NAME = re.compile(r"sandloop-(\d+)-(\d+)-")
 _swept = threading.Event()
+_NO_PLACE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ENOENT, errno.EACCES}
 
 
 def scratch_folder() -> Path:
-    """A new folder that only this user can read. Its name says which process made it."""
-    if not _swept.is_set():
-        _swept.set()
-        sweep(Path(tempfile.gettempdir()))
-    return Path(tempfile.mkdtemp(prefix=f"sandloop-{_namespace()}-{os.getpid()}-"))
+    """A new folder that only this user can read. Its name says which process made it. Raises `StorageFailed`."""
+    with writing("the folder for temporary files"):
+        place = tempfile.gettempdir()
+    with writing(place):
+        if not _swept.is_set():
+            _swept.set()
+            sweep(Path(place))
+        return Path(tempfile.mkdtemp(prefix=f"sandloop-{_namespace()}-{os.getpid()}-"))
+
+
+@contextlib.contextmanager
+def writing(folder: Path | str) -> Generator[None]:
+    """What the system refuses while files are written there, as `StorageFailed`."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _NO_PLACE:
+            raise
+        raise StorageFailed(folder=str(folder), said=(error.strerror or str(error)).lower()) from error
 
 
 def sweep(place: Path) -> list[Path]:

@@ -16,7 +16,7 @@ from sandloop.errors import BadFile
 from sandloop.events import FileMade
 from sandloop.mime import mime_of
 from sandloop.names import clean_path
-from sandloop.scratch import scratch_folder
+from sandloop.scratch import scratch_folder, writing
 from sandloop.sizes import human_size
 
 _LARGE = 1 << 18
@@ -42,17 +42,21 @@ class FileStore:
     async def add(
         self, name: str, chunks: AsyncIterator[bytes], *, code_id: str | None = None, change: Literal["new", "changed"] = "new"
     ) -> FileMade:
-        """Keep the bytes under a cleaned name. Raises `BadFile` when there are more than `file_bytes`."""
+        """Keep the bytes under a cleaned name.
+
+        Raises `BadFile` when there are more than `file_bytes`, `StorageFailed` when this machine has no room for them.
+        """
         clean = clean_path(name)
-        handle, unfinished = tempfile.mkstemp(dir=self.folder)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                size, sha256 = await self._copy(chunks, file, clean)
-            mime = mime_of(Path(unfinished), clean)
-            Path(unfinished).replace(self.path(sha256))
-        except BaseException:
-            Path(unfinished).unlink(missing_ok=True)
-            raise
+        with writing(self.folder.parent):
+            handle, unfinished = tempfile.mkstemp(dir=self.folder)
+            try:
+                with os.fdopen(handle, "wb") as file:
+                    size, sha256 = await self._copy(chunks, file, clean)
+                mime = mime_of(Path(unfinished), clean)
+                Path(unfinished).replace(self.path(sha256))
+            except BaseException:
+                Path(unfinished).unlink(missing_ok=True)
+                raise
         return FileMade(name=clean, size=size, mime=mime, sha256=sha256, change=change, code_id=code_id)
 
     async def _copy(self, chunks: AsyncIterator[bytes], file: BinaryIO, name: str) -> tuple[int, str]:
@@ -86,4 +90,5 @@ class FileStore:
         """Keep bytes whose sum is known, as from a stored result. Raises `ValueError` when the sum is another."""
         if hashlib.sha256(content).hexdigest() != sha256:
             raise ValueError(f"content does not have the SHA-256 {sha256}")
-        self.path(sha256).write_bytes(content)
+        with writing(self.folder.parent):
+            self.path(sha256).write_bytes(content)

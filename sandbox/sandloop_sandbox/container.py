@@ -10,19 +10,21 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from datetime import UTC, datetime
 from importlib.resources import files
 
-from sandloop.errors import EngineUnavailable, SandboxLost
+from sandloop.errors import EngineUnavailable, SandboxLost, Unsafe
 from sandloop.events import SandboxOpened
 from sandloop.limits import Limits
 from sandloop.options import DEFAULT_OPTIONS, SandboxOptions
 from sandloop_image import frames
 from sandloop_sandbox import owner
 from sandloop_sandbox.engine import Engine
+from sandloop_sandbox.engine import engine as find_engine
+from sandloop_sandbox.fate import fate, is_told
 from sandloop_sandbox.line import Line
-from sandloop_sandbox.policy import FIRST_UID, LAST_UID, Identity, check_facts, container_config
+from sandloop_sandbox.policy import FIRST_UID, LAST_UID, Identity, check_facts, container_config, memory
 
 LABEL = "dev.sandloop"
 START_SECONDS = 60.0
@@ -30,10 +32,14 @@ START_SECONDS = 60.0
 SETTLE_SECONDS = 3.0
 """Creating, starting and removing take a quarter of a second."""
 GONE_SECONDS = 10
+WHY_SECONDS = 1.0
+"""What the engine has to say of an end comes within a tenth of a second of it."""
 LATE_SECONDS = 600.0
 """After its deadline a container ends itself; if it has not by then, another process may remove it."""
 
 log = logging.getLogger("sandloop.sandbox")
+_owed = set[tuple[str, str]]()
+"""Engine and id of each container that could not be removed, since its engine was gone: an engine may come back with it."""
 
 
 def new_identity(limits: Limits, *, idle_seconds: int = 0, shared: bool = False) -> Identity:
@@ -65,6 +71,8 @@ class Container:
         self._lock = threading.Lock()
         self._ended, self._starting = False, True
         self._creating, self._settled = False, threading.Event()
+        self._stands_still = False
+        """It was paused, so it can't see that its line ended."""
         self._engine: Engine | None = None
         self._id: str | None = None
         self._image = self._engine_name = ""
@@ -111,11 +119,12 @@ class Container:
         self._engine, self._engine_name, self._image = engine, engine.name, image
         well = False
         try:
-            self._id = engine.create(config, self.identity.name)
-            # Before the start, so that no word is missed and the container has a line from its first moment.
-            self._line = Line(engine.attach(self._id))
-            self.line  # noqa: B018 - ended meanwhile
-            engine.start(self._id)
+            with self._explained(engine):
+                self._id = engine.create(config, self.identity.name)
+                # Before the start, so that no word is missed and the container has a line from its first moment.
+                self._line = Line(engine.attach(self._id), self.why_gone)
+                self.line  # noqa: B018 - ended meanwhile
+                engine.start(self._id)
             self._check(engine)
             well = True
         finally:
@@ -129,6 +138,25 @@ class Container:
             self._settled.set()
         if not well:
             raise SandboxLost(said="it was closed while it started")
+        if _owed:
+            threading.Thread(target=remove_owed, args=(engine,), name="sandloop-owed", daemon=True).start()
+
+    @contextlib.contextmanager
+    def _explained(self, engine: Engine) -> Generator[None]:
+        """What an engine that answers refused, in words that name the cause."""
+        try:
+            yield
+        except EngineUnavailable as error:
+            runtime = self.options.runtime
+            if error.answers and runtime is not None and runtime not in engine.runtimes:
+                said = f"it has no runtime {runtime!r}, only {', '.join(engine.runtimes)}"
+                do = 'Register it with the engine (`dockerd --add-runtime`, or "runtimes" in daemon.json), or name another'
+                raise EngineUnavailable(address=error.address, said=said, do=do, answers=True) from error
+            # Not after another refusal: an engine that can't start a container removes it, too.
+            unknown = getattr(error.__cause__, "status_code", None) in (404, 409)
+            if unknown and self._id is not None and (said := self.why_gone()):
+                raise SandboxLost(said=said) from error
+            raise
 
     def _check(self, engine: Engine) -> None:
         line = self.line
@@ -178,7 +206,7 @@ class Container:
         container._made_ahead = True
         container.identity = Identity(session=facts["session"], uid=int(facts["uid"]), labels={})
         container._id, container._image, container._engine_name = facts["container"], facts["image"], facts["engine"]
-        container._line, container._starting = Line(connection), False
+        container._line, container._starting = Line(connection, container.why_gone), False
         return container
 
     def see_it_settled(self) -> None:
@@ -186,12 +214,33 @@ class Container:
         if self._creating:
             self._settled.wait(SETTLE_SECONDS)
 
+    def why_gone(self) -> str:
+        """What the engine says became of the container, as a clause; empty when it knows of nothing. Takes seconds at most."""
+        if not self._id:
+            return ""
+        until = time.monotonic() + WHY_SECONDS
+        try:
+            asked = self._engine or find_engine()  # one that another process made has not needed an engine so far
+            while not is_told(happened := asked.happened(self._id)) and time.monotonic() < until:
+                state = asked.state(self._id)
+                if state is not None and state.get("Paused"):
+                    self._stands_still = True
+                    break
+                time.sleep(0.05)  # the end of a stream comes a moment before the end of its container
+            state = asked.state(self._id)
+        except EngineUnavailable as error:
+            return f"the engine at {error.address} went away ({error.said})"
+        except Unsafe:  # another engine answers there by now
+            return ""
+        return fate(happened, state, memory=memory(self.limits, asked.host))
+
     def _hang_up(self) -> None:
         if self._line is not None:
             self._line.hang_up()
 
     def _see_it_gone(self) -> None:
-        if self._engine is not None and self._id is not None and not self._engine.wait_removed(self._id, GONE_SECONDS):
+        engine, container = self._engine, self._id
+        if engine and container and (self._stands_still or not engine.wait_removed(container, GONE_SECONDS)):
             self._remove()
         if self.on_gone is not None:
             self.on_gone()
@@ -202,7 +251,16 @@ class Container:
         try:
             self._engine.remove(self._id)
         except EngineUnavailable as error:
+            _owed.add((self._engine.address, self._id))
             log.warning("container %s could not be removed: %s", self.identity.name, error)
+
+
+def remove_owed(engine: Engine) -> None:
+    """Remove what this process could not while the engine was gone."""
+    for address, container in [one for one in _owed if one[0] == engine.address]:
+        with contextlib.suppress(EngineUnavailable):
+            engine.remove(container)
+            _owed.discard((address, container))
 
 
 def answer(line: Line, kind: bytes, payload: bytes) -> dict[str, str] | None:

@@ -51,7 +51,9 @@ class DockerSandbox:
         from sandloop_sandbox.image import ensure_image
 
         found = engine()
-        container.start(found, ensure_image(found.client, self._on_progress, self._options.packages))
+        with found.asking():
+            image = ensure_image(found.client, self._on_progress, self._options.packages)
+        container.start(found, image)
         sweep_once(found)
 
 

@@ -10,9 +10,10 @@ from sandloop.options import SandboxOptions
 from sandloop.ports import Finding
 from sandloop.settings import resolve
 from sandloop.sizes import human_size
-from sandloop_sandbox.engine import Engine, engine, translated
+from sandloop_sandbox.engine import Engine, engine
 from sandloop_sandbox.image import BASE_VARIABLE, base_images, image_id, image_tag
 from sandloop_sandbox.packages import normalised, packages_tag
+from sandloop_sandbox.unreachable import translated
 
 WARM = {
     "auto": "containers are kept ready where that pays",

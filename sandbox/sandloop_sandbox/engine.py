@@ -1,35 +1,32 @@
 """The container engine: one client for the process, checked once, its errors in our words.
 
-The Docker SDK is imported when the first sandbox opens, since it costs a tenth of a second. Whatever it raises becomes an
-`EngineUnavailable` that tells "not installed", "not allowed" and "not running" apart.
+The Docker SDK is imported when the first sandbox opens, since it costs a tenth of a second.
 """
 
 from __future__ import annotations
 
-import errno
-import ipaddress
+import json
 import os
-import sys
 import threading
-from collections.abc import Generator, Iterator, Mapping
+import time
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from sandloop.errors import EngineUnavailable, Unsafe
+from sandloop_sandbox.address import address, current_context, is_local, which_listener
 from sandloop_sandbox.policy import Host
+from sandloop_sandbox.unreachable import translated
 
 if TYPE_CHECKING:
     from docker import APIClient
 
 ALLOW_REMOTE = "SANDLOOP_ALLOW_REMOTE_DOCKER"
-START_DOCKER = "Start Docker (sudo systemctl start docker, or Docker Desktop), or name its address in DOCKER_HOST"
-INSTALL_DOCKER = "Install Docker (https://docs.docker.com/engine/install), start it, or name its address in DOCKER_HOST"
-WITHOUT_DOCKER = "; where there can be none, SANDLOOP_SANDBOX=bubblewrap takes a weaker sandbox without it"
-"""On Linux alone. It is never taken by itself."""
-JOIN_DOCKER = "Run `sudo usermod -aG docker $USER` and log in again, or use rootless Docker"
 TIMEOUT_SECONDS = 60.0
 """Of one API call; creating and starting take under a second each, also eight at once."""
+
+ASK_SECONDS = 3.0
+"""Of a question that only makes an error's sentence better."""
 
 _lock = threading.Lock()
 _engines: dict[str, Engine] = {}
@@ -47,23 +44,71 @@ os.register_at_fork(after_in_child=_forget)
 class Engine:
     """A checked engine, and the few things we ask of it. Each raises `EngineUnavailable`."""
 
-    def __init__(self, client: APIClient, address: str, host: Host, name: str) -> None:
+    def __init__(
+        self,
+        client: APIClient,
+        address: str,
+        host: Host,
+        name: str,
+        *,
+        runtimes: tuple[str, ...] = (),
+        listener: tuple[int, ...] = (),
+    ) -> None:
         self.client, self.address, self.host, self.name = client, address, host, name
+        self.runtimes, self.listener = runtimes, listener
         self._sdk: Any = client  # its own annotations are partial
+
+    @contextmanager
+    def asking(self) -> Generator[None]:
+        """Errors as ours; an engine that does not answer is checked again at its next use: another may answer there by then."""
+        try:
+            with translated(self.address):
+                yield
+        except EngineUnavailable as error:
+            if not error.answers:
+                with _lock:
+                    _engines.pop(self.address, None)
+            if error.address == self.address:
+                raise
+            raise EngineUnavailable(address=self.address, said=error.said, do=error.do, answers=error.answers) from error
 
     def create(self, config: Mapping[str, Any], name: str) -> str:
         """Create a container; returns its id."""
-        with translated(self.address):
+        with self.asking():
             return str(self._sdk.create_container_from_config(config, name=name)["Id"])
 
     def attach(self, container: str) -> Any:
         """The connection to a container's three streams, as the SDK gives it."""
-        with translated(self.address):
+        with self.asking():
             return self._sdk.attach_socket(container, params={"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1})
 
     def start(self, container: str) -> None:
-        with translated(self.address):
+        with self.asking():
             self._sdk.start(container)
+
+    def happened(self, container: str) -> list[dict[str, Any]]:
+        """The engine's record of a container, oldest first; it keeps the last few hundred events of all, until it is restarted."""
+        wanted = {
+            "since": "1",
+            "until": f"{time.time():.6f}",
+            "filters": json.dumps({"type": ["container"], "container": [container]}),
+        }
+        with self.asking():
+            # The SDK's own call has no time limit.
+            url = f"{self._sdk.base_url}/v{self._sdk.api_version}/events"
+            answer = self._sdk.get(url, params=wanted, timeout=ASK_SECONDS)
+            answer.raise_for_status()
+            return [json.loads(line) for line in answer.text.splitlines() if line.strip()]
+
+    def state(self, container: str) -> dict[str, Any] | None:
+        """`State` of a container; None when the engine does not know it any more."""
+        with self.asking():
+            url = f"{self._sdk.base_url}/v{self._sdk.api_version}/containers/{container}/json"
+            answer = self._sdk.get(url, timeout=ASK_SECONDS)
+            if answer.status_code == 404:
+                return None
+            answer.raise_for_status()
+            return dict(answer.json()["State"])
 
     def wait_removed(self, container: str, seconds: int) -> bool:
         """Whether the container goes within that time."""
@@ -71,18 +116,18 @@ class Engine:
         import requests.exceptions
 
         try:
-            self._sdk.wait(container, timeout=seconds, condition="removed")
+            ended: dict[str, Any] = self._sdk.wait(container, timeout=seconds, condition="removed")
         except docker.errors.NotFound:
             return True
         except (docker.errors.DockerException, requests.exceptions.RequestException, OSError):
             return False
-        return True
+        return not ended.get("Error")  # such as a file system that was busy
 
     def remove(self, container: str) -> None:
         """Remove a container, if it is still there."""
         import docker.errors
 
-        with translated(self.address):
+        with self.asking():
             try:
                 self._sdk.remove_container(container, force=True, v=True)
             except docker.errors.APIError as error:
@@ -91,58 +136,68 @@ class Engine:
 
     def labelled(self, label: str, *states: str) -> dict[str, dict[str, str]]:
         """The labels of all containers that have this one, by id; of those in the given states, if any are given."""
-        with translated(self.address):
+        with self.asking():
             filters = {"label": label, **({"status": list(states)} if states else {})}
             found: list[dict[str, Any]] = self._sdk.containers(all=True, filters=filters)
         return {str(container["Id"]): dict(container.get("Labels") or {}) for container in found}
 
 
 def engine() -> Engine:
-    """The engine that the environment names, checked at its first use. Raises `EngineUnavailable` or `Unsafe`."""
-    where = address()
+    """The engine that the environment names, checked at its first use and again after its restart.
+
+    Raises `EngineUnavailable` or `Unsafe`.
+    """
     with _lock:
-        if where not in _engines:
-            _engines[where] = _connect(where)
-        return _engines[where]
+        where = address()
+        listener = which_listener(where)
+        known = _engines.get(where)
+        if known is None or known.listener != listener:
+            _engines[where] = known = _connect(where, listener)
+        return known
 
 
-def address() -> str:
-    """Where the engine is that the environment names."""
-    return os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
-
-
-def _connect(address: str) -> Engine:
-    if not is_local(address) and os.environ.get(ALLOW_REMOTE) != "1":
+def _connect(where: str, listener: tuple[int, ...]) -> Engine:
+    if not is_local(where) and os.environ.get(ALLOW_REMOTE) != "1":
         said = "it is on another machine, so your files would leave this one"
-        raise EngineUnavailable(address=address, said=said, do=f"Set {ALLOW_REMOTE}=1 if that is meant")
-    from docker.utils import kwargs_from_env
-
+        raise EngineUnavailable(address=where, said=said, do=f"Set {ALLOW_REMOTE}=1 if that is meant", answers=True)
     import docker
 
-    with translated(address):
-        settings = kwargs_from_env()
+    with translated(where):
         # The pool holds a connection for each session's line.
-        client = docker.APIClient(version="auto", timeout=int(TIMEOUT_SECONDS), max_pool_size=64, **settings)
+        client = docker.APIClient(version="auto", timeout=int(TIMEOUT_SECONDS), max_pool_size=64, **_settings(where))
         info: dict[str, Any] = client.info()
-        return Engine(client, address, check_info(info), f"Docker {info.get('ServerVersion', '?')}")
+        name = engine_name(client.version())
+        host = check_info(info, name)
+        return Engine(client, where, host, name, runtimes=tuple(sorted(info.get("Runtimes") or ())), listener=listener)
 
 
-def is_local(address: str) -> bool:
-    """Whether the engine is on this machine, by its address."""
-    parts = urlsplit(address)
-    if parts.scheme in ("unix", "npipe", "http+unix", ""):
-        return True
-    if parts.scheme == "ssh" or parts.hostname is None:
-        return False
-    try:
-        return ipaddress.ip_address(parts.hostname).is_loopback
-    except ValueError:
-        return parts.hostname == "localhost"
+def _settings(where: str) -> dict[str, Any]:
+    """What the SDK needs to connect: from DOCKER_HOST and its companions, or from Docker's current context."""
+    from docker.context import ContextAPI
+    from docker.utils import kwargs_from_env
+
+    name = current_context(os.environ)
+    if name is None:
+        settings: dict[str, Any] = {**kwargs_from_env()}
+        return settings if os.environ.get("DOCKER_HOST") else {**settings, "base_url": where}
+    context: Any = ContextAPI.get_context(name)
+    tls = context.TLSConfig if context is not None else None
+    return {"base_url": where, **({"tls": tls} if tls is not None else {})}
 
 
-def check_info(info: dict[str, Any]) -> Host:
+def engine_name(version: Mapping[str, Any]) -> str:
+    """`Docker 20.10.24`, `Podman 4.3.1`."""
+    parts: list[Mapping[str, Any]] = version.get("Components") or []
+    podman = any("podman" in str(part.get("Name", "")).lower() for part in parts)
+    return f"{'Podman' if podman else 'Docker'} {version.get('Version', '?')}"
+
+
+def check_info(info: dict[str, Any], name: str = "Docker") -> Host:
     """What the engine says about itself. Raises `Unsafe` when it can't apply a limit; rootless on cgroup v1 is the usual case."""
     do = "Use an engine that can: Docker with root, or rootless Docker on cgroup v2"
+    if name.startswith("Podman"):
+        # Of a scratch folder it takes the size alone: no number of files, no owner. Tried with 4.3; its volumes take neither.
+        raise Unsafe(control="the number of files in a scratch folder", found=repr(name), do=do)
     for control in ("MemoryLimit", "PidsLimit", "CpuCfsQuota"):
         if info.get(control) is not True:
             raise Unsafe(control=f"the engine's {control}", found=repr(info.get(control)), do=do)
@@ -152,49 +207,3 @@ def check_info(info: dict[str, Any]) -> Host:
     if not any("seccomp" in option for option in options):
         raise Unsafe(control="seccomp", found=repr(options), do="Use an engine and a kernel with seccomp")
     return Host(cpus=int(info["NCPU"]), memory=int(info["MemTotal"]))
-
-
-@contextmanager
-def translated(address: str) -> Generator[None]:
-    """Errors of the SDK and of its connection as ours."""
-    import docker.errors
-    import requests.exceptions
-
-    try:
-        yield
-    except docker.errors.APIError as error:
-        said = str(error.explanation or error)[:500].rstrip(".")
-        raise EngineUnavailable(address=address, said=f"it refused: {said}", do="Check the engine with `docker info`") from error
-    except (docker.errors.DockerException, requests.exceptions.RequestException, OSError) as error:
-        said, do = why_unreachable(error)
-        raise EngineUnavailable(address=address, said=said, do=do) from error
-
-
-def why_unreachable(error: BaseException) -> tuple[str, str]:
-    """What happened and what to do, from the innermost error of the operating system."""
-    number = next((e.errno for e in _chain(error) if isinstance(e, OSError) and e.errno is not None), None)
-    match number:
-        case errno.ENOENT:
-            return (
-                "there is no such socket, so Docker is not installed or not running",
-                f"{INSTALL_DOCKER}{WITHOUT_DOCKER if sys.platform == 'linux' else ''}",
-            )
-        case errno.EACCES | errno.EPERM:
-            return "you may not use its socket", JOIN_DOCKER
-        case errno.ECONNREFUSED:
-            return "it is not running", START_DOCKER
-        case _:
-            return str(error)[:300].rstrip(".") or type(error).__name__, START_DOCKER
-
-
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    """The error and all it came from; requests and urllib3 keep the cause in their arguments."""
-    waiting, seen = [error], set[int]()
-    while waiting:
-        one = waiting.pop()
-        if id(one) in seen:
-            continue
-        seen.add(id(one))
-        yield one
-        inner = (one.__cause__, one.__context__, getattr(one, "reason", None), *one.args)
-        waiting += [e for e in inner if isinstance(e, BaseException)]

@@ -16,8 +16,8 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any, cast
 
 from sandloop.errors import BadSetting
-from sandloop_sandbox.engine import translated
 from sandloop_sandbox.image_build import ImageBuild, pull
+from sandloop_sandbox.unreachable import translated
 
 if TYPE_CHECKING:
     from docker import APIClient

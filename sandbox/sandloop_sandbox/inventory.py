@@ -19,9 +19,10 @@ from sandloop.ports import Held, OnProgress
 from sandloop.sizes import human_size
 from sandloop_sandbox import owner
 from sandloop_sandbox.container import LABEL
-from sandloop_sandbox.engine import Engine, translated
+from sandloop_sandbox.engine import Engine
 from sandloop_sandbox.image import BASE_VARIABLE, LOCAL_BASE, NAME, PUBLIC_BASE, base_images, image_tag, one_build_at_a_time
 from sandloop_sandbox.sweep import is_left_over, sweep
+from sandloop_sandbox.unreachable import translated
 
 IMAGE_LABEL = f"{LABEL}.image"
 KEPT_SECONDS = 7 * 24 * 3600.0

@@ -31,16 +31,25 @@ SEND_SECONDS = 60.0
 class Line:
     """Frames to and from one supervisor. One thread at a time reads; `hang_up` and `send` may come from others."""
 
-    def __init__(self, attached: Any, *, multiplexed: bool = True, complaint: Callable[[], str] = lambda: "") -> None:
+    def __init__(
+        self,
+        attached: Any,
+        why_gone: Callable[[], str] = str,
+        *,
+        multiplexed: bool = True,
+        complaint: Callable[[], str] = str,
+    ) -> None:
         """
         Args:
             attached: A stream socket, or what the SDK gave that holds one.
+            why_gone: Asks what became of the other end, once nothing comes any more; empty when that is not known.
             multiplexed: Whether the engine's headers stand before each piece; else it is the supervisor's standard output alone.
             complaint: What came on standard error, where that is no part of the stream.
         """
         self._attached = attached
         """What the SDK gave: it keeps the HTTP response, and so the connection, alive."""
         self._complaint = complaint
+        self._why_gone = why_gone
         self._socket: socket.socket = getattr(attached, "_sock", attached)
         # A blocking call with a timeout costs two system calls more, and its timeout is the socket's: sender and reader share it.
         self._socket.setblocking(False)
@@ -71,7 +80,7 @@ class Line:
                 except _NOT_NOW:
                     self._wait(select.POLLOUT, deadline, "it did not take what was sent")
                 except OSError as error:
-                    raise self.lost(f"its line broke ({error})") from error
+                    raise self._gone(f"its line broke ({error})") from error
 
     def read(self, deadline: float) -> frames.Frame:
         """The next frame, by `deadline` on the monotonic clock; of data, the next piece. Raises `SandboxLost`."""
@@ -93,9 +102,9 @@ class Line:
                 self._wait(select.POLLIN, deadline, "it did not answer in time")
                 continue
             except OSError as error:
-                raise self.lost(f"its line broke ({error})") from error
+                raise self._gone(f"its line broke ({error})") from error
             if not data:
-                raise self.lost("it ended by itself, or the engine did")
+                raise self._gone("it ended by itself, or the engine did")
             return data
 
     def _wait(self, event: int, deadline: float, late: str) -> None:
@@ -107,7 +116,7 @@ class Line:
     def _check_time(self, deadline: float, late: str) -> float:
         left = deadline - time.monotonic()
         if left <= 0:
-            raise self.lost(late)
+            raise self._gone(late)
         return left
 
     def _take(self, data: bytes) -> None:
@@ -119,6 +128,10 @@ class Line:
                 self._read.extend(self._frames.feed(piece))
             else:
                 self._stderr += piece[: max(0, _KEPT_STDERR - len(self._stderr))]
+
+    def _gone(self, seen: str) -> SandboxLost:
+        """The error when nothing comes or goes any more: what the engine says of it, else what was seen from here."""
+        return self.lost("it was closed" if self._hung_up else self._why_gone() or seen)
 
     def lost(self, said: str) -> SandboxLost:
         """The error, with the last line of what the supervisor complained about."""

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from sandloop_sandbox.engine import is_local
+from sandloop_sandbox.address import is_local
 
 ADDRESSES = ("index-url", "extra-index-url", "find-links")
 PLAIN = ("trusted-host", "proxy", "no-index", "timeout", "retries")

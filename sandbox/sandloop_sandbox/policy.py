@@ -106,6 +106,8 @@ def container_config(
         "AttachStdin": True,
         "AttachStdout": True,
         "AttachStderr": True,
+        # PID 1 ignores all other signals: without this `docker stop`, and the engine's own end, would wait ten seconds.
+        "StopSignal": "SIGKILL",
         # A terminal would merge the streams and take control sequences.
         "Tty": False,
         "NetworkDisabled": True,

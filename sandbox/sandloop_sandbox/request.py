@@ -18,7 +18,7 @@ from typing import Any
 
 from sandloop.limits import Limits
 from sandloop.options import SandboxOptions
-from sandloop_sandbox.engine import address
+from sandloop_sandbox.address import address
 from sandloop_sandbox.image import BASE_VARIABLE
 
 LIMITS = ("memory", "cpus", "processes", "input_bytes", "disk", "session_seconds")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack
 
 import pytest
 
@@ -18,6 +18,7 @@ from sandloop_sandbox.container import LABEL
 from sandloop_sandbox.docker import open_docker
 from sandloop_sandbox.engine import Engine
 from sandloop_sandbox.engine import engine as find_engine
+from second_engine import CannotStart, SecondEngine, second_engine
 
 
 @pytest.fixture(scope="session")
@@ -43,6 +44,19 @@ def engine() -> Engine:
         if os.environ.get("SANDLOOP_REQUIRE_DOCKER") == "1":
             raise
         pytest.skip(f"needs a Docker engine: {error}")
+
+
+@pytest.fixture(scope="session")
+def second(engine: Engine) -> Iterator[SecondEngine]:
+    """Another engine, to be killed and restarted; skipped by name where only root could start one."""
+    with ExitStack() as stack:
+        try:
+            started = stack.enter_context(second_engine(engine.client))
+        except CannotStart as error:
+            if os.environ.get("SANDLOOP_REQUIRE_DOCKER") == "1" and os.geteuid() == 0:
+                raise
+            pytest.skip(f"needs a second Docker engine: {error}")
+        yield started
 
 
 @pytest.fixture

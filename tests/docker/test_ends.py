@@ -182,7 +182,7 @@ async def test_an_engine_that_goes_away_in_mid_run_is_a_lost_sandbox(engine: Eng
     session = await open_session(SMALL)
     container = container_of(engine, session)
 
-    with pytest.raises(SandboxLost, match="ended by itself"):
+    with pytest.raises(SandboxLost, match="killed or removed"):
         await session.run(
             "code", "print('go', flush=True)\nwhile True: pass", "python", lambda stream, text: engine.remove(container)
         )

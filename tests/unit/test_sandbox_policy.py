@@ -15,9 +15,10 @@ from sandloop.errors import EngineUnavailable, Unsafe
 from sandloop.limits import Limits
 from sandloop_sandbox import owner
 from sandloop_sandbox.container import LABEL, new_identity
-from sandloop_sandbox.engine import check_info, engine, is_local, translated, why_unreachable
+from sandloop_sandbox.engine import check_info, engine, engine_name
 from sandloop_sandbox.policy import Host, Identity, check_facts, container_config, memory, scratch
 from sandloop_sandbox.sweep import is_left_over
+from sandloop_sandbox.unreachable import translated, why_unreachable
 
 LIMITS = Limits()
 HOST = Host(cpus=4, memory=64_000_000_000)
@@ -131,28 +132,29 @@ def test_an_engine_that_does_not_is_refused(key: str, value: object) -> None:
         check_info({**INFO, key: value})
 
 
-@pytest.mark.parametrize(
-    ("address", "local"),
-    [
-        ("unix:///var/run/docker.sock", True),
-        ("tcp://127.0.0.1:2375", True),
-        ("tcp://localhost:2375", True),
-        ("tcp://[::1]:2375", True),
-        ("tcp://10.0.0.5:2375", False),
-        ("ssh://me@localhost", False),
-        ("tcp://docker.example:2376", False),
-        ("https://1.2.3.4", False),
-    ],
-)
-def test_an_engine_elsewhere_is_known_by_its_address(address: str, local: bool) -> None:
-    assert is_local(address) is local
-
-
 def test_an_engine_elsewhere_is_refused_unless_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_HOST", "tcp://192.0.2.1:2375")
 
-    with pytest.raises(EngineUnavailable, match="files would leave"):
+    with pytest.raises(EngineUnavailable, match=r"can't be used at tcp://192.0.2.1:2375: .*files would leave") as refused:
         engine()
+    assert "does not answer" not in str(refused.value)
+
+
+def test_podman_is_refused_by_name_since_it_bounds_no_number_of_files() -> None:
+    with pytest.raises(Unsafe, match=r"number of files in a scratch folder, found 'Podman 4\.3\.1'"):
+        check_info(INFO, "Podman 4.3.1")
+
+
+@pytest.mark.parametrize(
+    ("version", "name"),
+    [
+        ({"Version": "20.10.24", "Components": [{"Name": "Engine"}, {"Name": "containerd"}]}, "Docker 20.10.24"),
+        ({"Version": "4.3.1", "Components": [{"Name": "Podman Engine"}, {"Name": "Conmon"}]}, "Podman 4.3.1"),
+        ({}, "Docker ?"),
+    ],
+)
+def test_an_engine_is_named_with_its_version(version: dict[str, Any], name: str) -> None:
+    assert engine_name(version) == name
 
 
 @pytest.mark.parametrize(
