@@ -302,7 +302,7 @@ async def test_a_container_removed_while_it_is_made_is_told(phase: str, monkeypa
         return result
 
     monkeypatch.setattr(found, phase, then_removed)
-    with pytest.raises(SandboxLost, match="removed"):  # noqa: PT012 - it may say that it is ready before it is removed
+    with pytest.raises(SandboxLost, match="removed"):
         await run(await opened(), "1")
     monkeypatch.undo()
 
