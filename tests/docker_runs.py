@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import itertools
 from collections.abc import Awaitable, Callable
@@ -51,6 +52,11 @@ async def says(session: SandboxSession, source: str, language: Language = "pytho
     ran = await run(session, source, language)
     assert ran.ok, ran
     return ran.stdout.strip()
+
+
+async def value(session: SandboxSession, source: str) -> object:
+    """The last expression of a cell, as a Python value."""
+    return ast.literal_eval(await says(session, source))
 
 
 def local_file(path: Path) -> LocalFile:

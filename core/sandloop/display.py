@@ -196,6 +196,8 @@ class Display:
             self._say("✗", f"exit code {event.exit_code}", "red")
         else:
             self._say("✓", f"ran in {event.seconds:.2f} s" if event.seconds is not None else "ran", "green")
+        if event.out_of_memory == "child":
+            self._say("!", "a process that the code started was killed for memory", "yellow")
         if event.state == "lost":
             self._say("!", "variables were lost; files are still there", "yellow")
 

@@ -56,6 +56,10 @@ def describe_run(ran: CodeRan, files: Sequence[FileMade], *, previews: Sequence[
         parts.append(_WHY_STOPPED[ran.stopped_by])
     elif ran.exit_code and ran.error is None:
         parts.append(f"It ended with exit code {ran.exit_code}.")
+    if ran.out_of_memory == "kernel":
+        parts.append("The interpreter itself was killed for memory.")
+    elif ran.out_of_memory == "child":
+        parts.append("A process that the code started was killed for memory; what it should have done is missing.")
     if ran.state == "lost":
         parts.append("All variables are gone; files are still there. Import and load again.")
     if files:

@@ -10,6 +10,8 @@ import sys
 import traceback
 from types import CodeType, ModuleType
 
+from . import plotly_figures
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing would be a tenth of the start
     from typing import Any
@@ -20,6 +22,8 @@ _TOP_AWAIT = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
 _FUTURE_FLAGS = 0x1FF0000
 """Where compilers keep `from __future__` of a cell; passed on to the cells after it."""
 _COROUTINE = 0x80
+_print, _repr = print, repr
+"""A cell may put anything in the place of the built-in ones; the cells after it are still shown."""
 
 
 class Claim:
@@ -61,10 +65,18 @@ class Cells:
         return Claim()
 
     def _compiled(self, name: str, source: str) -> list[tuple[CodeType, bool]]:
-        tree = compile(source, name, "exec", ast.PyCF_ONLY_AST | _TOP_AWAIT | self._flags, dont_inherit=True)
+        try:
+            tree = self._parsed(name, source)
+        except SyntaxError:
+            if "%matplotlib" not in source:
+                raise
+            # The first line of many a notebook. Here it has nothing to say.
+            lines = ("#\n" if line.startswith("%matplotlib") else line for line in source.splitlines(keepends=True))
+            tree = self._parsed(name, "".join(lines))
         body, last = tree.body, None
-        if body and isinstance(body[-1], ast.Expr) and not source.rstrip().endswith(";"):
-            last = ast.Expression(body.pop().value)
+        if body and isinstance(shown := body[-1], ast.Expr) and not source.rstrip().endswith(";"):
+            last = ast.Expression(shown.value)
+            body.pop()
         flags = _TOP_AWAIT | self._flags
         codes = [(compile(tree, name, "exec", flags, dont_inherit=True), False)] if body else []
         if body:
@@ -73,10 +85,17 @@ class Cells:
             codes.append((compile(last, name, "eval", flags | self._flags, dont_inherit=True), True))
         return codes
 
+    def _parsed(self, name: str, source: str) -> ast.Module:
+        tree: ast.Module = compile(source, name, "exec", ast.PyCF_ONLY_AST | _TOP_AWAIT | self._flags, dont_inherit=True)
+        return tree
+
     def _show(self, value: Any, shown: bool) -> None:
         if shown and value is not None:
             self.module.__dict__["_"] = value
-            print(repr(value))
+            if "plotly.io" in sys.modules and plotly_figures.is_figure(value):
+                plotly_figures.show(value)
+                return
+            _print(_repr(value))
 
     async def _awaited(self, codes: list[tuple[CodeType, bool]]) -> None:
         """The whole cell inside the loop, so that its plain statements can make tasks too."""

@@ -20,6 +20,7 @@ _LIMITS = {
     "nproc": "Max processes",
 }
 """By their names in `resource`: what begins their lines in /proc/self/limits."""
+MOST_LOCKS, LOCKS_SECONDS = 10_000, 0.5
 SCRATCH = ("/workspace", "/input", "/tmp", "/dev/shm")  # noqa: S108 - the tmpfs mounts of the container
 
 
@@ -66,6 +67,27 @@ def _first(paths: tuple[str, ...]) -> str:
     return "missing"
 
 
+class Locks:
+    """Record locks are memory of the machine's kernel that counts for no control group, and there is no limit on their number."""
+
+    def __init__(self) -> None:
+        self._looked_at = 0.0
+
+    def too_many(self, now: float) -> bool:
+        """Whether the container's processes hold more than any program needs. Looks twice a second at most."""
+        if now - self._looked_at < LOCKS_SECONDS:
+            return False
+        self._looked_at = now
+        lines = 0
+        try:
+            with open("/proc/locks", "rb", buffering=0) as file:
+                while lines <= MOST_LOCKS and (piece := file.read(1 << 16)):
+                    lines += piece.count(b" POSIX ") + piece.count(b" FLOCK ")  # those of open files are everybody's
+        except OSError:
+            return False
+        return lines > MOST_LOCKS
+
+
 class Counters:
     """How often the kernel killed for memory and refused a process, since the last look."""
 
@@ -73,10 +95,10 @@ class Counters:
         self._files = [(_opened(MEMORY_EVENTS), b"oom_kill"), (_opened(PIDS_EVENTS), b"max")]
         self._last = self._read()
 
-    def since(self) -> tuple[bool, bool]:
-        """Whether there was a memory kill, and whether a process was refused."""
+    def since(self) -> tuple[int, bool]:
+        """How many memory kills there were, and whether a process was refused."""
         before, self._last = self._last, self._read()
-        return self._last[0] > before[0], self._last[1] > before[1]
+        return self._last[0] - before[0], self._last[1] > before[1]
 
     def _read(self) -> tuple[int, int]:
         memory, pids = (_counter(file, name) for file, name in self._files)

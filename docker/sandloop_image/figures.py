@@ -13,15 +13,19 @@ Figures still open at the end of a step are saved the same way, unless the step 
 from __future__ import annotations
 
 import functools
+import logging
 import os
 from typing import Any
 
+from matplotlib import font_manager
 from matplotlib._pylab_helpers import Gcf
 from matplotlib.backend_bases import FigureManagerBase
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 DPI = 150
+EVERY_SCRIPT = "Droid Sans Fallback"
+"""The font for each character that the others lack; in `matplotlibrc` too, which a style or a theme overrides."""
 _saved: set[int] = set()
 """Ids of the open figures that the code saved itself in this step."""
 _savefig = Figure.savefig
@@ -35,6 +39,42 @@ def _noted_savefig(self: Figure, *args: Any, **options: Any) -> Any:
 
 
 Figure.savefig = _noted_savefig
+_find_fonts = font_manager.FontManager._find_fonts_by_props
+
+
+@functools.wraps(_find_fonts)
+def _with_every_script(self: Any, prop: Any, *args: Any, **options: Any) -> Any:
+    prop = font_manager.FontProperties._from_any(prop).copy()
+    if prop.get_file() is not None:
+        return _find_fonts(self, prop, *args, **options)
+    # By itself, as it has one weight only and matplotlib would complain of that with every bold title.
+    prop.set_family([family for family in prop.get_family() if family != EVERY_SCRIPT] or ["sans-serif"])
+    found = _find_fonts(self, prop, *args, **options)
+    try:
+        return [*found, self.findfont(font_manager.FontProperties(family=EVERY_SCRIPT), fallback_to_default=False)]
+    except ValueError:  # not in this image
+        return found
+
+
+font_manager.FontManager._find_fonts_by_props = _with_every_script
+
+
+class _Once(logging.Filter):
+    """Lets each message through once a step: matplotlib says with every single text that a font is missing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.said: set[str] = set()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        text = record.getMessage()
+        new = text not in self.said
+        self.said.add(text)
+        return new
+
+
+_once = _Once()
+logging.getLogger("matplotlib.font_manager").addFilter(_once)
 
 
 class FigureManager(FigureManagerBase):
@@ -64,6 +104,7 @@ def end_of_step(*, save: bool) -> None:
         else:
             Gcf.destroy(manager)
     _saved.clear()
+    _once.said.clear()
 
 
 def _save(manager: Any) -> None:

@@ -11,8 +11,8 @@ import signal
 import time
 from collections.abc import Mapping, Sequence
 
-from . import frames, processes
-from .folder import WORK
+from . import environment, frames, processes
+from .folder import INPUT, WORK
 from .hostlink import HostLink
 
 OURS = "/opt"
@@ -24,6 +24,8 @@ FORK_SECONDS = 10.0
 MAX_DEAD, BURY_SECONDS = 8, 1.0
 BURY = 0
 """Number of the cell that asks the kernel to take note of its dead children."""
+KILLED = 128 + signal.SIGKILL
+MAX_CELL = frames.MAX_PAYLOAD - 100
 _MAX_EXITS = 4096
 """Exit codes kept, orphans' included."""
 MOST_READS = 20
@@ -72,15 +74,18 @@ class Pipes:
 class Interpreters:
     """Holds at most one zygote and one kernel."""
 
-    def __init__(self, host: HostLink, env: Mapping[str, str]) -> None:
-        self._host, self._env = host, env
+    def __init__(self, host: HostLink, env: Mapping[str, str], rules: int | None) -> None:
+        self._host, self._env, self._rules = host, env, rules
         self.pipes = Pipes()
         self.kernel: int | None = None
         self.zygote: int | None = None
         self.exits: dict[int, int] = {}
         self._ready = self._ordered = False
         self._text = b""
+        self.zygotes_killed = 0
         self._killed = 0
+        self._stale: frozenset[int] = frozenset()
+        """Numbers of processes that had ended when the kernel was ordered: it may get one of them."""
         self._orders, self._replies = -1, -1
 
     def keep(self) -> set[int]:
@@ -106,7 +111,8 @@ class Interpreters:
         self.exits.update(processes.reap())
         if self.kernel in self.exits:
             self.kernel = None
-        if self.zygote in self.exits:
+        if self.zygote is not None and self.zygote in self.exits:
+            self.zygotes_killed += self.exits[self.zygote] == KILLED
             self._start_zygote()
         while len(self.exits) > _MAX_EXITS:
             del self.exits[next(iter(self.exits))]
@@ -122,7 +128,7 @@ class Interpreters:
             self.pipes.empty()
             with contextlib.suppress(BrokenPipeError):  # it was killed just now: the next look starts another
                 os.write(self._orders, b"k")
-                self._ordered = True
+                self._ordered, self._stale = True, frozenset(self.exits)
 
     def await_kernel(self) -> None:
         """Wait until a kernel with the libraries is there; while nobody's code runs, only the host's patience bounds it."""
@@ -152,17 +158,26 @@ class Interpreters:
             self.kernel = self._spawn(program("kernel"), "/", self.pipes.kernels())
         return self.kernel
 
-    def start(self, argv: Sequence[str], descriptors: Mapping[int, int]) -> int:
-        """Start a program of the code's in its folder. If the kernel's threads and dead children leave no room, the kernel goes."""
+    def start(
+        self, argv: Sequence[str], descriptors: Mapping[int, int], env: Mapping[str, str] | None = None, folder: str = WORK
+    ) -> int:
+        """Start a program of the code's. If the kernel's threads and dead children leave no room, the kernel goes."""
         try:
-            return self._spawn(argv, WORK, descriptors)
-        except BlockingIOError:
+            return self._spawn(argv, folder, descriptors, env=env)
+        except OSError:  # no process, or no memory for one
             self.kernel = None
             self.settle()
-            return self._spawn(argv, WORK, descriptors)
+            return self._spawn(argv, folder, descriptors, env=env)
 
-    def _spawn(self, argv: Sequence[str], folder: str, descriptors: Mapping[int, int], score: int = 1000) -> int:
-        pid = processes.spawn(argv, self._env, folder, descriptors, score)
+    def _spawn(
+        self,
+        argv: Sequence[str],
+        folder: str,
+        descriptors: Mapping[int, int],
+        score: int = 1000,
+        env: Mapping[str, str] | None = None,
+    ) -> int:
+        pid = processes.spawn(argv, self._env if env is None else env, folder, descriptors, score, self._rules)
         self.exits.pop(pid, None)  # of one that had this number before
         return pid
 
@@ -173,6 +188,7 @@ class Interpreters:
             self._have_dead_buried(self.kernel)
             self._freeze_and_kill()
         os.chmod(WORK, 0o700)  # the code may have closed it, to us and to the next kernel
+        os.chmod(INPUT, 0o500)
         if self.zygote is not None:
             processes.tell(self.zygote, signal.SIGCONT)
         elif self.prepared:
@@ -208,8 +224,11 @@ class Interpreters:
             self.order_kernel()
         elif line.isdigit() and self._ordered:
             self._ordered = False
-            if int(line) not in self.exits and self.kernel is None:
-                self.kernel = int(line)
+            pid = int(line)
+            if pid in self._stale:
+                self.exits.pop(pid, None)
+            if pid not in self.exits and self.kernel is None:
+                self.kernel = pid
 
     def _start_zygote(self) -> None:
         for old in (self._orders, self._replies):
@@ -223,8 +242,8 @@ class Interpreters:
         mine = {1: null, 2: null, **self.pipes.kernels(), 14: orders_r, 15: replies_w}
         try:
             self.zygote = self._spawn(program("zygote"), "/", mine, score=500)
-        except BlockingIOError:
-            self.zygote = None  # the step has taken every process there may be: tried again at its end
+        except OSError:
+            self.zygote = None  # the step has taken every process there may be, or all memory: tried again at its end
         for theirs in (null, orders_r, replies_w):
             os.close(theirs)
 
@@ -247,6 +266,7 @@ def read_all(descriptor: int) -> bytes:
     return data
 
 
-def cell_frame(number: int, source: str) -> bytes:
-    """A cell on its way to the kernel."""
-    return frames.frame(frames.COMMAND, f"{number}\0{source}".encode())
+def cell_frame(number: int, source: str, news: Mapping[str, str | None] | None = None) -> bytes:
+    """A cell on its way to the kernel, with what is new in the environment, if there is room for it beside a giant cell."""
+    cell, env = source.encode(), environment.packed(news or {})
+    return frames.frame(frames.COMMAND, f"{number}\0{env if len(cell) + len(env) < MAX_CELL else ''}\0".encode() + cell)

@@ -17,7 +17,7 @@ import signal
 import sys
 from types import FrameType
 
-from . import frames
+from . import environment, frames, plotly_figures
 from .cell import Cells, Claim
 
 TYPE_CHECKING = False
@@ -43,7 +43,10 @@ class Kernel:
         self._pid = os.getpid()
         self._running = self._configured = False
         self._runner = Cells(WORK)
+        self._environment = _Environment()
         builtins.input = _no_input
+        sys.meta_path.insert(0, plotly_figures.Finder())
+        builtins.display = _display  # type: ignore[attr-defined]
         sys.path.insert(0, "")
         self._streams()
         faulthandler.enable(self._err, all_threads=False)
@@ -56,7 +59,8 @@ class Kernel:
             if not data:
                 os._exit(0)
             for _, payload in decoder.feed(data):
-                number, _, source = payload.partition(b"\0")
+                number, news, source = payload.split(b"\0", 2)
+                self._environment.learn(news.decode())
                 self._answer(int(number), self._step(int(number), source.decode("utf-8", "replace")))
 
     def _step(self, number: int, source: str) -> Claim:
@@ -85,7 +89,8 @@ class Kernel:
 
     def _answer(self, number: int, claim: Claim) -> None:
         name, value, trace = claim.error or ("", "", "")
-        said = frames.record({"n": number, "exit": claim.exit_code, "name": name, "value": value, "trace": trace})
+        env = self._environment.news() if number else ""
+        said = frames.record({"n": number, "exit": claim.exit_code, "name": name, "value": value, "trace": trace, "env": env})
         rest = memoryview(frames.frame(frames.ANSWER, said))
         while rest:
             rest = rest[os.write(self._claims, rest) :]
@@ -127,6 +132,33 @@ class Kernel:
             raise KeyboardInterrupt
 
 
+class _Environment:
+    """`os.environ`, kept in step with that of the scripts."""
+
+    def __init__(self) -> None:
+        self._known = dict(os.environ)
+
+    def learn(self, text: str) -> None:
+        """What scripts exported since the last cell."""
+        for name, value in environment.unpacked(text).items() if text else ():
+            if value is None:
+                os.environ.pop(name, None)
+                self._known.pop(name, None)
+            else:
+                os.environ[name] = self._known[name] = value
+
+    def news(self) -> str:
+        """What the cell changed."""
+        try:
+            if self._known == os.environ:
+                return ""
+            now = dict(os.environ)
+            found, self._known = environment.changes(self._known, now), now
+            return environment.packed(found)
+        except Exception:  # the cell put something else in its place
+            return ""
+
+
 class _Stream(io.TextIOWrapper):
     of_sandloop = True
 
@@ -145,6 +177,12 @@ def _flush() -> None:
 
 def _no_input(prompt: object = "", /) -> str:
     raise EOFError(NO_INPUT)
+
+
+def _display(*shown: object, **_options: object) -> None:
+    """What a notebook has under this name."""
+    for value in shown:
+        print(value if isinstance(value, str) else repr(value))
 
 
 def _bury() -> Claim:
@@ -169,6 +207,21 @@ def _settle_workers() -> None:
             os.waitpid(tracker._pid, 0)
             os.close(tracker._fd)
             tracker._fd = tracker._pid = None
+            _forget_names(tracker)
+
+
+def _forget_names(tracker: Any) -> None:
+    """The next tracker has not heard of what was registered so far, and would complain when told that it is gone."""
+    known = set[tuple[str, str]]()
+    send = tracker.__class__._send
+
+    def send_known(command: str, name: str, kind: str) -> None:
+        if command == "REGISTER":
+            known.add((name, kind))
+        if command in ("REGISTER", "PROBE") or (name, kind) in known:
+            send(tracker, command, name, kind)
+
+    tracker._send = send_known
 
 
 def configure_pandas() -> None:

@@ -16,6 +16,8 @@ import signal
 import time
 from collections.abc import Mapping, Sequence
 
+from . import landlock
+
 PR_SET_DUMPABLE = 4
 _DUMPABLE = {False: 0, True: 1}
 STOPPED = frozenset("Tt")
@@ -41,10 +43,18 @@ def default_signals() -> None:
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
 
 
-def spawn(argv: Sequence[str], env: Mapping[str, str], folder: str, descriptors: Mapping[int, int], score: int = 1000) -> int:
+def spawn(
+    argv: Sequence[str],
+    env: Mapping[str, str],
+    folder: str,
+    descriptors: Mapping[int, int],
+    score: int = 1000,
+    rules: int | None = None,
+) -> int:
     """Start a program in a session of its own; returns its pid.
 
-    `descriptors` maps its descriptors to ours; standard input is /dev/null, and it inherits no others.
+    `descriptors` maps its descriptors to ours; standard input is /dev/null, and it inherits no others. With `rules` of
+    `landlock.rules` it comes under them, or is not started.
     """
     pid = os.fork()
     if pid:
@@ -53,6 +63,8 @@ def spawn(argv: Sequence[str], env: Mapping[str, str], folder: str, descriptors:
         os.setsid()
         set_dumpable(True)
         kill_me_first(score)
+        if rules is not None:
+            landlock.take_on(rules)
         _wire({0: os.open("/dev/null", os.O_RDONLY), **descriptors})
         os.chdir(folder)
         os.execve(argv[0], list(argv), dict(env))  # noqa: S606 - the point of this function

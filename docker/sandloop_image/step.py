@@ -11,7 +11,7 @@ import signal
 import time
 from collections.abc import Callable, Mapping
 
-from . import facts, frames, processes
+from . import environment, facts, frames, processes
 from .capture import Capture
 from .folder import WORK
 from .hostlink import HostLink
@@ -23,7 +23,7 @@ _TICK = 0.05
 _PIECE_SECONDS = 0.005
 _PIECE_BYTES = 1 << 15
 """Live output goes out in pieces: one frame a write would drown the host in tiny ones."""
-MAX_CLAIM = 1 << 18
+MAX_CLAIM = 1 << 19
 _CLAIM_CHARS = {"name": 200, "value": 4_000, "trace": 20_000}
 
 
@@ -79,6 +79,8 @@ class Claim:
         self._decoder = frames.Decoder(frames.FROM_KERNEL)
         self.said: dict[str, str] | None = None
         self.exit_code = 0
+        self.environment: environment.Changes = {}
+        """What the cell changed in it."""
         self.broken = False
         """It is none that our kernel makes: the kernel is not ours any more."""
 
@@ -97,11 +99,14 @@ class Claim:
         self.exit_code = int(said["exit"])
         if self.said is not None or said["n"] != self._number or not 0 <= self.exit_code <= 255:
             raise frames.Malformed("a claim out of turn")
+        self.environment = environment.unpacked(said.get("env", ""))
         self.said = {key: said[key][:most] for key, most in _CLAIM_CHARS.items()}
 
 
 class Step:
     """The running of one cell or script, up to the answer."""
+
+    _locks = facts.Locks()
 
     def __init__(
         self, host: HostLink, command: Mapping[str, str], out: int, err: int, send: Callable[[bytes, bytes], None] | None = None
@@ -116,7 +121,8 @@ class Step:
         self.started = time.monotonic()
         self.until = self.started + float(command["seconds"])
         self.cause = ""
-        """Why it was made to end: `time`, `output`, `interrupt`."""
+        """Why it was made to end: `time`, `output`, `interrupt`, `memory`."""
+        self.out_of_memory = ""
 
     def follow(self, pid: int, over: Callable[[], bool], *readable: int, pending: memoryview | None = None, to: int = -1) -> bool:
         """Follow the process until `over()` says so. False: it did not end in time and has to be killed."""
@@ -140,7 +146,8 @@ class Step:
             self.cause = self._reason_to_end()
             if self.cause:
                 processes.tell_group(pid, signal.SIGINT)
-                self.until = time.monotonic() + GRACE_SECONDS
+                # Its locks go with it only.
+                self.until = time.monotonic() + (GRACE_SECONDS if self.cause != "memory" else 0.0)
             return True
         return time.monotonic() < self.until
 
@@ -156,21 +163,31 @@ class Step:
                 return "interrupt"
         if sum(stream.capture.total for stream in self.streams) > self.total:
             return "output"
-        return "time" if time.monotonic() >= self.until else ""
+        now = time.monotonic()
+        if self._locks.too_many(now):
+            return "memory"
+        return "time" if now >= self.until else ""
 
     def hear_out(self) -> None:
         """Read what is left of the output."""
         for stream in self.streams:
             stream.finish()
 
-    def stopped_by(self, counters: facts.Counters, *, well: bool) -> str:
-        """What stopped it, as far as it can be known from outside."""
-        memory, refused = counters.since()
+    def stopped_by(self, counters: facts.Counters, *, well: bool, kernel_died: bool = False, others: int = 0) -> str:
+        """What stopped it, as far as it can be known from outside.
+
+        `kernel_died`: the interpreter ended by a kill that was not ours; `others`: so did as many processes of ours.
+        """
+        kills, refused = counters.since()
+        if kills and kernel_died:
+            self.out_of_memory = "kernel"
+        elif kills > others:
+            self.out_of_memory = "child"
         if self.cause:
             return self.cause
         if well:
             return "itself"
-        if memory:
+        if self.out_of_memory:
             return "memory"
         if refused:
             return "processes"
@@ -188,5 +205,6 @@ class Step:
             seconds=time.monotonic() - self.started,
             out=out,
             err=err,
+            oom=self.out_of_memory,
             **{key: error.get(key, "") for key in ("name", "value", "trace")},
         )

@@ -13,29 +13,38 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from . import frames, processes
+from . import frames, landlock, processes
+from .environment import Shared
 from .facts import Counters, facts
 from .folder import INPUT, WORK, Incoming, Listing, Refused, open_regular
 from .hostlink import HostLink
-from .interpreters import OURS, PYTHON, Interpreters, cell_frame
+from .interpreters import KILLED, OURS, PYTHON, Interpreters, cell_frame
 from .shell import STATE, Shell
 from .step import Claim, Step
 
 PREVIEW = f"import sys; sys.path.append({OURS!r}); from sandloop.preview import main; main()"
 PREVIEW_SECONDS = 10
+INTERRUPTED = 128 + signal.SIGINT
 PREVIEW_BYTES = 6_000
 QUIET_SECONDS = 0.2
 """Without a command, after which the libraries are imported ahead: sessions that start together need the processors for that."""
 
 
+class Program:
+    """A program of the code's, to be started beside the kernel. `descriptors` are those beside its output, its numbers to ours."""
+
+    def __init__(self, argv: Sequence[str], env: Mapping[str, str], folder: str, descriptors: Mapping[int, int]) -> None:
+        self.argv, self.env, self.folder, self.descriptors = argv, env, folder, descriptors
+
+
 class Supervisor:
     """One operation after the other."""
 
-    def __init__(self, host: HostLink, env: Mapping[str, str]) -> None:
+    def __init__(self, host: HostLink, env: Mapping[str, str], rules: int | None) -> None:
         self.host, self.env = host, env
         self.counters = Counters()
-        self.interpreters = Interpreters(host, env)
-        self.shell = Shell()
+        self.interpreters = Interpreters(host, env, rules)
+        self.shell, self.shared = Shell(), Shared(env)
         self.operations = {"run": self.run, "put": self.put, "list": self.list, "get": self.get, "preview": self.preview}
         self._steps = 0
         self._holder: int | None = None
@@ -68,7 +77,7 @@ class Supervisor:
         inside, pipes = self.interpreters, self.interpreters.pipes
         self._steps += 1
         kernel = inside.ensure_kernel(source)
-        lost_before = self._holder not in (None, kernel)
+        lost_before, zygotes = self._holder not in (None, kernel), inside.zygotes_killed
         step, claim = Step(self.host, command, pipes.out_r, pipes.err_r), Claim(self._steps)
         processes.tell(kernel, signal.SIGCONT)
 
@@ -77,16 +86,18 @@ class Supervisor:
             inside.look()
             return claim.said is not None or claim.broken or inside.kernel is None
 
-        cell = memoryview(cell_frame(self._steps, source))
+        cell = memoryview(cell_frame(self._steps, source, self.shared.for_kernel(kernel)))
         in_time = step.follow(kernel, over, pipes.claims_r, pending=cell, to=pipes.cells_w)
+        died = in_time and inside.exits.get(kernel) == KILLED
         if not in_time or claim.broken:
             inside.kernel = None  # so that it is killed with the rest
         if well := claim.said is not None and not claim.exit_code and not step.cause and inside.kernel is not None:
             # Nothing more to find out: the host need not wait until all stand still. Its next command does.
             step.hear_out()
-            self.counters.since()
+            stopped = step.stopped_by(self.counters, well=True, others=inside.zygotes_killed - zygotes)
             self._holder = kernel
-            step.answer("itself", 0, lost=lost_before, error={})
+            step.answer(stopped, 0, lost=lost_before, error={})
+        self.shared.from_kernel(claim.environment)
         inside.settle()
         if well:
             inside.pipes.drop_output()
@@ -97,27 +108,35 @@ class Supervisor:
         if lost:
             inside.order_kernel()
         error = claim.said if claim.said and not lost else {}
-        exit_code = inside.exits.get(kernel, 137) if lost else claim.exit_code
-        stopped = step.stopped_by(self.counters, well=not lost and not exit_code)
+        # A cell that was made to end did not end well, whatever it says.
+        exit_code = inside.exits.get(kernel, KILLED) if lost else claim.exit_code or (INTERRUPTED if step.cause else 0)
+        others = inside.zygotes_killed - zygotes
+        stopped = step.stopped_by(self.counters, well=not lost and not exit_code, kernel_died=died, others=others)
         step.answer(stopped, exit_code, lost=lost or lost_before, error=error)
 
     def _run_bash(self, command: Mapping[str, str], source: str) -> None:
         state_r, state_w = os.pipe()
         os.set_blocking(state_r, False)
-        step, exit_code = self._run_program(
-            self.shell.command(source), command, {STATE: state_w}, lambda: self.shell.read_state(state_r), state_r
-        )
+        inside = self.interpreters
+        zygotes, kernel = inside.zygotes_killed, inside.kernel
+        argv, folder = self.shell.command(source)
+        program = Program(argv, self.shared.shell, folder, {STATE: state_w})
+        step, exit_code = self._run_program(program, command, lambda: self.shell.read_state(state_r), state_r)
         os.close(state_r)
-        self.shell.finish()
-        lost = self._holder not in (None, self.interpreters.kernel)
+        left = self.shell.finish()
+        if left is not None:
+            self.shared.from_shell(left)
+        lost = self._holder not in (None, inside.kernel)
+        died = lost and kernel is not None and inside.exits.get(kernel) == KILLED
         self._holder = None if lost else self._holder
-        step.answer(step.stopped_by(self.counters, well=not exit_code), exit_code, lost=lost, error={})
+        others = inside.zygotes_killed - zygotes
+        stopped = step.stopped_by(self.counters, well=not exit_code, kernel_died=died, others=others)
+        step.answer(stopped, exit_code, lost=lost, error={})
 
     def _run_program(
         self,
-        argv: Sequence[str],
+        program: Program,
         command: Mapping[str, str],
-        more: Mapping[int, int],
         look: Callable[[], None],
         *readable: int,
         send: Callable[[bytes, bytes], None] | None = None,
@@ -127,8 +146,8 @@ class Supervisor:
         (out_r, out_w), (err_r, err_w) = os.pipe(), os.pipe()
         for reader in (out_r, err_r):
             os.set_blocking(reader, False)
-        pid = inside.start(argv, {1: out_w, 2: err_w, **more})
-        for theirs in (out_w, err_w, *more.values()):
+        pid = inside.start(program.argv, {1: out_w, 2: err_w, **program.descriptors}, program.env, program.folder)
+        for theirs in (out_w, err_w, *program.descriptors.values()):
             os.close(theirs)
         step = Step(self.host, command, out_r, err_r, send)
 
@@ -196,7 +215,8 @@ class Supervisor:
                 said.append(data)
 
         argv = [PYTHON, "-I", "-c", PREVIEW, f"{INPUT}/{command['name']}"]
-        step, exit_code = self._run_program(argv, {k: str(v) for k, v in limits.items()}, {}, lambda: None, send=keep)
+        program, bounds = Program(argv, self.env, WORK, {}), {key: str(value) for key, value in limits.items()}
+        step, exit_code = self._run_program(program, bounds, lambda: None, send=keep)
         stopped = step.stopped_by(self.counters, well=not exit_code)
         text = b"".join(said).decode("utf-8", "replace")
         self.host.answer(op="preview", n=command["n"], exit=exit_code, stopped=stopped, text=text)
@@ -216,18 +236,21 @@ class Supervisor:
 
 
 def main() -> None:
-    """`supervisor SECONDS THREADS [IDLE]`: the session's whole time, and how many threads a library should start.
+    """`supervisor SECONDS THREADS [IDLE] [/FOLDER...]`: the session's whole time, and how many threads a library should start.
 
     With the third it is made ahead: it says `ready` once a kernel with the libraries is there, and waits so long for a session.
+    The folders are those of the host that the user let the code write to.
     """
     processes.set_dumpable(False)
     processes.default_signals()
-    seconds, threads, *idle = sys.argv[1:]
+    seconds, threads, *more = sys.argv[1:]
+    idle = [word for word in more if not word.startswith("/")]
     host = HostLink(float(seconds), float(idle[0]) if idle else 0.0)
-    seen = facts()
+    rules = landlock.rules([word for word in more if word.startswith("/")])
+    seen = {"inputs_read_only": int(rules is not None), **facts()}
     if not idle:
         host.answer(op="ready", **seen)
-    supervisor = Supervisor(host, environment(threads))
+    supervisor = Supervisor(host, environment(threads), rules)
     if idle:
         supervisor.interpreters.await_kernel()
         host.answer(op="ready", **seen)

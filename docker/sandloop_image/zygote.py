@@ -27,6 +27,8 @@ def main() -> None:
             __import__(name)
         except ImportError:
             continue  # a smaller image; its cells then say so themselves
+    if "matplotlib.pyplot" in sys.modules:
+        __import__("sandloop.figures")  # kernels have it from their first plot
     kernel.configure_pandas()
     gc.collect()
     gc.freeze()

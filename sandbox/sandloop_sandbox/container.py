@@ -24,7 +24,7 @@ from sandloop_sandbox.engine import Engine
 from sandloop_sandbox.engine import engine as find_engine
 from sandloop_sandbox.fate import fate, is_told
 from sandloop_sandbox.line import Line
-from sandloop_sandbox.policy import FIRST_UID, LAST_UID, Identity, check_facts, container_config, memory
+from sandloop_sandbox.policy import FIRST_UID, LAST_UID, Identity, check_facts, container_config, memory, not_limited
 
 LABEL = "dev.sandloop"
 START_SECONDS = 60.0
@@ -76,6 +76,7 @@ class Container:
         self._engine: Engine | None = None
         self._id: str | None = None
         self._image = self._engine_name = ""
+        self._not_limited: tuple[str, ...] = ()
         self._line: Line | None = None
 
     @property
@@ -104,6 +105,7 @@ class Container:
             packages=self.options.packages,
             warm=self.made_ahead,
             seconds=round(seconds, 4),
+            not_limited=self._not_limited,
             weakened=self.options.weakened,
         )
 
@@ -164,6 +166,7 @@ class Container:
         if facts is None or facts.get("op") != "ready":
             raise line.lost("it began with another word than 'ready'")
         check_facts(facts, self.limits, engine.host, self.identity, self.options)
+        self._not_limited = not_limited(facts)
 
     def end(self) -> None:
         """Hang up: the supervisor sees its line end and ends the container, which removes itself. Idempotent, quick."""

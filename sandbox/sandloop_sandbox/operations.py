@@ -92,6 +92,7 @@ def _code_ran(code_id: str, fields: dict[str, str], out: Heard, err: Heard) -> C
         seconds=_seconds(fields["seconds"]),
         stopped_by=_stopped_by(fields["stopped"]),
         state=_state(fields["state"]),
+        out_of_memory=_out_of_memory(fields["oom"]),
     )
 
 
@@ -263,6 +264,16 @@ def _stopped_by(text: str) -> StoppedBy:
             return text
         case _:
             raise ValueError(f"stopped by {text[:50]!r}")
+
+
+def _out_of_memory(text: str) -> Literal["child", "kernel"] | None:
+    match text:
+        case "child" | "kernel":
+            return text
+        case "":
+            return None
+        case _:
+            raise ValueError(f"out of memory: {text!r}")
 
 
 def _state(text: str) -> Literal["kept", "lost"]:

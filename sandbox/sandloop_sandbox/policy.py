@@ -29,6 +29,30 @@ OPEN_FILES = 4096
 FIRST_UID, LAST_UID = 20_000, 60_000
 
 
+MASKED = (
+    # The engine's own list, which a list of ours replaces.
+    *("/proc/asound", "/proc/acpi", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list"),
+    *("/proc/timer_stats", "/proc/sched_debug", "/proc/scsi", "/sys/firmware", "/sys/devices/virtual/powercap"),
+    # What tells this machine from others, and what runs on it. Python reads /proc/cpuinfo, meminfo, stat, loadavg and uptime,
+    # and below /sys only the control group, the processors and the network's interfaces.
+    *("/proc/cmdline", "/proc/bootconfig", "/proc/config.gz", "/proc/key-users", "/proc/sys/kernel/random/boot_id"),
+    *("/proc/kallsyms", "/proc/modules", "/proc/iomem", "/proc/ioports", "/proc/mtrr", "/proc/dma", "/proc/fb", "/proc/consoles"),
+    *("/proc/devices", "/proc/misc", "/proc/driver", "/proc/tty", "/proc/partitions", "/proc/diskstats", "/proc/swaps"),
+    *("/proc/softirqs", "/proc/schedstat", "/proc/buddyinfo", "/proc/pagetypeinfo", "/proc/slabinfo", "/proc/vmallocinfo"),
+    *("/proc/zoneinfo", "/proc/crypto", "/proc/execdomains", "/proc/dynamic_debug", "/proc/pressure", "/proc/sysvipc"),
+    *("/proc/bus", "/proc/fs", "/proc/irq"),
+    *("/sys/block", "/sys/bus", "/sys/dev", "/sys/hypervisor", "/sys/kernel", "/sys/module", "/sys/power"),
+    *("/sys/class/dmi", "/sys/devices/virtual/dmi", "/sys/devices/virtual/block", "/sys/devices/virtual/bdi"),
+    *("/sys/devices/pci0000:00", "/sys/devices/LNXSYSTM:00", "/sys/devices/platform", "/sys/devices/pnp0"),
+    *("/sys/fs/bpf", "/sys/fs/btrfs", "/sys/fs/ext4", "/sys/fs/fuse", "/sys/fs/pstore", "/sys/fs/selinux", "/sys/fs/xfs"),
+    # Terminals are counted for the whole machine, and no step has one.
+    "/dev/pts",
+)
+"""Covered: a file reads as nothing, a folder as empty. What a machine has not got is passed over by the engine."""
+READ_ONLY = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
+"""The engine's own list."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Host:
     """What bounds the limits from outside: the engine's machine."""
@@ -129,6 +153,8 @@ def container_config(
                 {"Name": "fsize", "Soft": max(limits.disk, limits.input_bytes), "Hard": max(limits.disk, limits.input_bytes)},
             ],
             "LogConfig": {"Type": "none", "Config": {}},  # the default keeps all output on the host, outside every limit
+            "MaskedPaths": list(MASKED),
+            "ReadonlyPaths": list(READ_ONLY),
             "IpcMode": "private",
             "CgroupnsMode": "private",  # hides the container's id and path
             "RestartPolicy": {"Name": "no"},
@@ -150,6 +176,8 @@ def _weaken(config: dict[str, Any], options: SandboxOptions) -> dict[str, Any]:
     if options.unsafe_capabilities:
         host["CapAdd"] = list(options.unsafe_capabilities)
     if options.unsafe_mounts:
+        # The inputs are kept read-only by rules that name what can be written.
+        config["Cmd"] += [mount.split(":")[1] for mount in options.unsafe_mounts if mount.endswith(":rw")]
         host["Binds"] = [mount if mount.endswith((":ro", ":rw")) else f"{mount}:ro" for mount in options.unsafe_mounts]
     return config
 
@@ -191,6 +219,13 @@ def check_facts(
         # The kernel rounds a size up to whole pages.
         if len(numbers) != 3 or not (0 < numbers[0] <= size + 4096 and 0 < numbers[1] <= INODES and numbers[2] == 1):
             raise _unsafe(path, facts.get(path), f"{size} {INODES} 1")
+
+
+def not_limited(facts: Mapping[str, str]) -> tuple[str, ...]:
+    """What the machine can't do that is no reason to refuse it, in words for the user."""
+    if facts.get("inputs_read_only") == "1":
+        return ()
+    return ("the code can overwrite its own copy of the input files (the machine's kernel has no Landlock, Linux 6.2)",)
 
 
 def _unsafe(control: str, found: str | None, wanted: str) -> Unsafe:

@@ -254,3 +254,14 @@ def test_limits_are_told_in_the_error(serving: ChatServer, csv: Path) -> None:
     serving.script += [call("print(1)")] * 3
     with pytest.raises(LimitReached, match=r"Limits\.code_runs"):
         analyze("?", [csv], settings=replace(settings(serving), limits=Limits(code_runs=1)))
+
+
+def test_files_over_their_number_and_size_are_named_and_the_rest_come_back(serving: ChatServer, csv: Path) -> None:
+    source = "for i in range(5): open(f'{i}.txt', 'w').write('x')\nopen('0.bin', 'wb').write(bytes(2_000_000))"
+    serving.script += [say(f"```python\n{source}\n```"), say("Done.")]
+    result = analyze("Make files.", [csv], settings=settings(serving, files=4, file_bytes=1_000_000))
+
+    notes = [event.text for event in result.events if isinstance(event, Noted) and event.about == "file"]
+    assert sorted(file.name for file in result.files) == ["0.txt", "1.txt", "2.txt"]
+    assert any("0.bin was not brought back" in note and "Limits.file_bytes" in note for note in notes)
+    assert any("2 more files were not brought back: over Limits.files = 4" in note for note in notes)

@@ -9,8 +9,8 @@ from dataclasses import replace
 import anyio
 import pytest
 
-from docker_runs import SMALL, Live, Open, run, says
-from sandloop.errors import SandboxLost
+from docker_runs import SMALL, Live, Open, fetched, run, says
+from sandloop.errors import BadFile, SandboxLost
 from sandloop.limits import MB
 from sandloop.ports import SandboxSession
 from sandloop_sandbox.engine import Engine
@@ -135,8 +135,7 @@ async def test_no_scratch_place_takes_more_than_its_share(session: SandboxSessio
     source = """
 import os
 taken = {}
-for place in ('/workspace', '/input', '/tmp', '/dev/shm'):
-    os.chmod(place, 0o700)
+for place in ('/workspace', '/tmp', '/dev/shm'):
     with open(place + '/big', 'wb', buffering=0) as file:
         try:
             while True: file.write(bytes(1_000_000))
@@ -145,7 +144,7 @@ for place in ('/workspace', '/input', '/tmp', '/dev/shm'):
     os.remove(place + '/big')
 taken
 """
-    assert await says(session, source) == "{'/workspace': (20, 28), '/input': (50, 27), '/tmp': (50, 27), '/dev/shm': (50, 27)}"
+    assert await says(session, source) == "{'/workspace': (20, 28), '/tmp': (50, 27), '/dev/shm': (50, 27)}"
 
 
 async def test_no_scratch_place_takes_endless_files(session: SandboxSession) -> None:
@@ -220,3 +219,32 @@ async def test_limits_above_the_machine_are_brought_down_to_it(engine: Engine, o
     session = await open_session(replace(SMALL, memory=10**13 // MB * MB, cpus=4000))
 
     assert await says(session, "import os; print(os.environ['OMP_NUM_THREADS'])") == str(engine.host.cpus)
+
+
+async def test_processors_beyond_the_limit_are_not_used(open_session: Open) -> None:
+    session = await open_session(replace(SMALL, cpus=0.5))
+    source = """
+import os, time
+children = []
+for _ in range(4):
+    pid = os.fork()
+    if pid == 0:
+        end = time.monotonic() + 2
+        while time.monotonic() < end: pass
+        os._exit(0)
+    children.append(pid)
+began = time.monotonic()
+for pid in children: os.waitpid(pid, 0)
+used = os.times()
+(used.children_user + used.children_system) / (time.monotonic() - began) < 0.8
+"""
+    assert await says(session, source) == "True"
+
+
+async def test_a_file_over_its_size_is_named_and_not_brought_back(open_session: Open) -> None:
+    session = await open_session(replace(SMALL, file_bytes=1 * MB))
+    await says(session, "open('small', 'wb').write(bytes(1_000_000)); open('large', 'wb').write(bytes(1_000_001));")
+
+    assert len(await fetched(session, "small")) == 1 * MB
+    with pytest.raises(BadFile, match="larger than 1000000 bytes"):
+        await fetched(session, "large")

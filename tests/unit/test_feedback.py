@@ -20,6 +20,11 @@ from sandloop.feedback import STDOUT_CHARS, describe_run
         ),
         (CodeRan(code_id="c", exit_code=3), ["exit code 3"]),
         (CodeRan(code_id="c", exit_code=137, stopped_by="memory", state="lost"), ["more memory", "variables are gone"]),
+        (
+            CodeRan(code_id="c", exit_code=137, stopped_by="memory", state="lost", out_of_memory="kernel"),
+            ["more memory", "interpreter itself was killed for memory"],
+        ),
+        (CodeRan(code_id="c", exit_code=0, out_of_memory="child"), ["A process that the code started was killed for memory"]),
         (CodeRan(code_id="c", exit_code=None, stopped_by="time"), ["time limit"]),
     ],
 )

@@ -16,7 +16,7 @@ from sandloop.limits import Limits
 from sandloop_sandbox import owner
 from sandloop_sandbox.container import LABEL, new_identity
 from sandloop_sandbox.engine import check_info, engine, engine_name
-from sandloop_sandbox.policy import Host, Identity, check_facts, container_config, memory, scratch
+from sandloop_sandbox.policy import Host, Identity, check_facts, container_config, memory, not_limited, scratch
 from sandloop_sandbox.sweep import is_left_over
 from sandloop_sandbox.unreachable import translated, why_unreachable
 
@@ -195,3 +195,32 @@ def test_a_container_is_left_over_when_its_owner_is_gone_or_its_time_over() -> N
     assert not is_left_over({**mine, f"{LABEL}.owner": f"another-host {dead.strip()} 1"}, now)
     assert not is_left_over({}, now)
     assert not is_left_over({f"{LABEL}.deadline": "1"}, now)
+
+
+def test_what_the_engine_masks_by_itself_stays_masked() -> None:
+    host = config()["HostConfig"]
+
+    # A list of ours takes the place of the engine's.
+    defaults = [
+        "asound",
+        "acpi",
+        "kcore",
+        "keys",
+        "latency_stats",
+        "timer_list",
+        "timer_stats",
+        "sched_debug",
+        "scsi",
+        "interrupts",
+    ]
+    assert {f"/proc/{name}" for name in defaults} | {"/sys/firmware", "/sys/devices/virtual/powercap"} <= set(host["MaskedPaths"])
+    assert host["ReadonlyPaths"] == ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"]
+    # Our own facts, and what libraries read.
+    needed = ("/proc/self", "/proc/meminfo", "/proc/cpuinfo", "/proc/stat", "/proc/locks", "/sys/fs/cgroup", "/sys/class/net")
+    assert not set(needed) & set(host["MaskedPaths"])
+
+
+def test_a_machine_that_can_not_hold_the_inputs_is_told_of_and_not_refused() -> None:
+    assert not_limited({"inputs_read_only": "1"}) == ()
+    assert "input files" in not_limited({"inputs_read_only": "0"})[0]
+    assert not_limited({}) != ()
