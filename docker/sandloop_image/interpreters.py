@@ -83,6 +83,8 @@ class Interpreters:
         self._ready = self._ordered = False
         self._text = b""
         self.zygotes_killed = 0
+        self.in_step = False
+        """A kernel that dies in its step is replaced when its output has been heard."""
         self._killed = 0
         self._stale: frozenset[int] = frozenset()
         """Numbers of processes that had ended when the kernel was ordered: it may get one of them."""
@@ -124,7 +126,7 @@ class Interpreters:
 
     def order_kernel(self) -> None:
         """Have the zygote fork a kernel as soon as it can, if there is none."""
-        if self._ready and self.kernel is None and not self._ordered:
+        if self._ready and self.kernel is None and not self._ordered and not self.in_step:
             self.pipes.empty()
             with contextlib.suppress(BrokenPipeError):  # it was killed just now: the next look starts another
                 os.write(self._orders, b"k")

@@ -79,6 +79,7 @@ class Supervisor:
         kernel = inside.ensure_kernel(source)
         lost_before, zygotes = self._holder not in (None, kernel), inside.zygotes_killed
         step, claim = Step(self.host, command, pipes.out_r, pipes.err_r), Claim(self._steps)
+        inside.in_step = True
         processes.tell(kernel, signal.SIGCONT)
 
         def over() -> bool:
@@ -100,9 +101,11 @@ class Supervisor:
         self.shared.from_kernel(claim.environment)
         inside.settle()
         if well:
+            inside.in_step = False
             inside.pipes.drop_output()
             return
         step.hear_out()
+        inside.in_step = False
         lost = inside.kernel is None
         self._holder = inside.kernel
         if lost:
