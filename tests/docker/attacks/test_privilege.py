@@ -127,7 +127,7 @@ came
         "os.open('/proc/1/environ', os.O_RDONLY)",
         "os.write(os.open('/proc/self/oom_score_adj', os.O_WRONLY), b'-1000')",
         "open('/proc/sys/kernel/core_pattern', 'w')",
-        "open('/proc/sys/kernel/ns_last_pid', 'w')",
+        "os.write(os.open('/proc/sys/kernel/ns_last_pid', os.O_WRONLY), b'1')",
         "os.write(os.open('/proc/self/uid_map', os.O_WRONLY), b'0 0 1')",
     ],
 )
