@@ -37,7 +37,7 @@ def host(name: str, change: Change, *caught: str, lost: tuple[str, ...] = ()) ->
 
 def entry(lines: str = "") -> list[str]:
     """Our own programs weakened, before the supervisor begins; without Landlock, the second line behind several controls."""
-    no_landlock = "try: from sandloop import landlock; landlock.rules = lambda: None\nexcept ImportError: pass"
+    no_landlock = "try: from sandloop import landlock; landlock.rules = lambda *given: None\nexcept ImportError: pass"
     return [PYTHON, "-I", "-S", "-c", f"import sys; sys.path.append('/opt')\n{no_landlock}\n{lines}\n{START}"]
 
 
