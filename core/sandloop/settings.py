@@ -19,7 +19,7 @@ from sandloop.errors import BadSetting
 from sandloop.limits import Limits
 from sandloop.options import SandboxOptions
 from sandloop.settings_sandbox import FIELDS as _SANDBOX
-from sandloop.settings_sandbox import checked_options, only_from_project, sandbox_table
+from sandloop.settings_sandbox import checked_options, only_from_project, sandbox_table, truth
 
 Route: TypeAlias = Literal["auto", "native", "local"]
 PREFIX = "SANDLOOP_"
@@ -195,7 +195,7 @@ def _from_table(table: Mapping[str, Any], source: str) -> Settings:
     chosen: dict[str, Any] = {}
     for name in _PLAIN:
         if name in table:
-            chosen[name] = _bool(name, table[name], source) if name in ("preview", "show_pictures") else _text(name, table, source)
+            chosen[name] = truth(name, table[name], source) if name in ("preview", "show_pictures") else _text(name, table, source)
     if "route" in chosen:
         chosen["route"] = route_named(chosen["route"], source)
     if "models" in table:
@@ -257,15 +257,6 @@ def _text(name: str, table: Mapping[str, Any], source: str) -> str:
     if not isinstance(table[name], str) or not table[name]:
         raise BadSetting(name=name, why=f"is {table[name]!r}, but must be text", where=source)
     return str(table[name])
-
-
-def _bool(name: str, value: object, source: str) -> bool:
-    if isinstance(value, bool):
-        return value
-    known = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
-    if str(value).lower() not in known:
-        raise BadSetting(name=name, why=f"is {value!r}, but must be true or false", where=source)
-    return known[str(value).lower()]
 
 
 def nearest(name: str, known: tuple[str, ...]) -> str | None:

@@ -45,7 +45,7 @@ def checked(name: str, value: object, source: str = "the call") -> Any:
         case "packages" | "unsafe_capabilities" | "unsafe_mounts":
             return tuple(_element(name, text, source) for text in _texts(name, value, source))
         case "unsafe_network" | "unsafe_privileged":
-            return _truth(name, value, source)
+            return truth(name, value, source)
         case "pool":
             number = int(value) if isinstance(value, int | str) and str(value).isdigit() else -1
             if not 0 <= number <= MAX_POOL:
@@ -104,7 +104,8 @@ def _element(name: str, text: str, source: str) -> str:
     return text
 
 
-def _truth(name: str, value: object, source: str) -> bool:
+def truth(name: str, value: object, source: str) -> bool:
+    """A yes or no, also as a text of the environment. Raises `BadSetting`."""
     if isinstance(value, bool):
         return value
     known = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
