@@ -200,7 +200,8 @@ class Container:
         connection = self.line.give_away()
         self._ended = True
         facts = {"session": self.identity.session, "uid": str(self.identity.uid), "container": self._id or ""}
-        return facts | {"image": self._image, "engine": self._engine_name}, connection
+        about = {"image": self._image, "engine": self._engine_name, "not_limited": "\n".join(self._not_limited)}
+        return facts | about, connection
 
     @classmethod
     def taken_over(cls, facts: Mapping[str, str], connection: socket.socket, limits: Limits, options: SandboxOptions) -> Container:
@@ -209,6 +210,7 @@ class Container:
         container._made_ahead = True
         container.identity = Identity(session=facts["session"], uid=int(facts["uid"]), labels={})
         container._id, container._image, container._engine_name = facts["container"], facts["image"], facts["engine"]
+        container._not_limited = tuple(text for text in facts["not_limited"].split("\n") if text)
         container._line, container._starting = Line(connection, container.why_gone), False
         return container
 

@@ -61,6 +61,7 @@ def runtime(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A runtime folder of its own for each test: no other holder is met. Whoever was started here is ended."""
     folder = Path(tempfile.mkdtemp(dir="/tmp"))
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, sys.path)))  # where children find the other tests
     monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-not-for-a-holder")
     monkeypatch.setattr(holder_client, "SECONDS", 5.0)  # a busy machine is not what is tested
     yield folder
