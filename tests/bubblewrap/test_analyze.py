@@ -95,7 +95,8 @@ def test_a_user_who_is_not_root_is_nobody_inside_and_has_the_same_sandbox(csv: P
         await session.close()
     anyio.run(main)
     """
-    done = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, timeout=120)
+    env = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, timeout=120, env=env)
 
     assert done.returncode == 0, done.stderr
     inside, outside = done.stdout.splitlines()
