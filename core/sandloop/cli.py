@@ -143,6 +143,9 @@ def _finish(result: Result | None, output: Path | None, as_json: bool, console: 
         if console.is_terminal:
             console.print()
         put(printable(result.text))
+    if result.checks:
+        numbers = ", ".join(check.number for check in result.checks[:10])
+        console.print(f"[yellow]![/] in no output, file or question: {numbers}", highlight=False, soft_wrap=True)
     usage = result.usage
     if usage.input_tokens or usage.output_tokens:
         cost = f", about ${result.cost:.4f}" if result.cost is not None else ""

@@ -271,6 +271,25 @@ class Noted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """A number of the answer that stands in no output, file or question of the session."""
+
+    number: str
+    """As the answer writes it."""
+    where: str
+    """The line of the answer, shortened."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """The answer's numbers were held against what was seen, and some were not there. Informative: a model may have counted or
+    converted by itself, or read a picture."""
+
+    checks: tuple[Check, ...]
+    kind: Literal["checked"] = "checked"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Answered:
     """The run ended with an answer."""
 
@@ -305,6 +324,7 @@ Event: TypeAlias = (
     | Retried
     | FellBack
     | Noted
+    | Checked
     | Answered
     | Failed
 )

@@ -17,6 +17,8 @@ from sandloop import codec
 from sandloop.errors import UsageError
 from sandloop.events import (
     Answered,
+    Check,
+    Checked,
     CodeRan,
     CodeWritten,
     Event,
@@ -180,6 +182,11 @@ class Result:
         return any(isinstance(e, Answered) for e in self.events)
 
     @cached_property
+    def checks(self) -> tuple[Check, ...]:
+        """The numbers of the answer that stand in no output, file or question. Informative; at most fifty."""
+        return tuple(check for e in self.events if isinstance(e, Checked) for check in e.checks)
+
+    @cached_property
     def steps(self) -> tuple[Step, ...]:
         """The cells in the order they were written, whoever ran them."""
         ran = {e.code_id: e for e in self.events if isinstance(e, CodeRan)}
@@ -234,6 +241,7 @@ class Result:
             "answered": self.answered,
             "text": self.text,
             "cost": self.cost,
+            "checks": [{"number": c.number, "where": c.where} for c in self.checks],
             "files": [{"name": f.name, "size": f.size, "mime": f.mime, "sha256": f.sha256} for f in self.files],
             "events": [codec.to_plain(codec.scrub(e)) for e in self.events],
         }

@@ -15,9 +15,12 @@ from typing import Self
 import anyio
 
 from sandloop import codec
+from sandloop.checks import evidence, unsupported
 from sandloop.errors import LimitReached, NativeUnavailable, Refused, SandloopError, UsageError
 from sandloop.events import (
     Answered,
+    Check,
+    Checked,
     CodeRan,
     CodeWritten,
     Event,
@@ -196,6 +199,8 @@ class AsyncSession:
                 case Remind(about=about, text=text):
                     yield Reminded(about=about, text=text)
                 case Finish(text=text):
+                    if found := await asyncio.to_thread(self._check, text):
+                        yield Checked(checks=found)
                     yield Answered(text=text)
                     return
                 case Decline(said=said):
@@ -231,6 +236,9 @@ class AsyncSession:
                 if isinstance(event, ReplyEnded) and not native:
                     for written in self._cells(event):
                         yield written
+
+    def _check(self, text: str) -> tuple[Check, ...]:
+        return unsupported(text, evidence(self.history, self._store))
 
     def _cells(self, reply: ReplyEnded) -> list[CodeWritten]:
         written = [e for e in self.history if isinstance(e, CodeWritten)]

@@ -17,6 +17,7 @@ from sandloop import AsyncSession, LimitReached, Limits, Session, Settings, anal
 from sandloop.codec import lines
 from sandloop.errors import SandboxLost
 from sandloop.events import Event, FellBack, FileMade, FilesPreviewed, Noted, Output, RouteChosen
+from sandloop.result import Result
 from sandloop_sandbox.engine import Engine
 from wire.anthropic_script import Failure, Scripted
 from wire.anthropic_script import Reply as ClaudeReply
@@ -82,6 +83,18 @@ def test_a_tool_call_gives_the_same_result_as_a_fenced_block(serving: ChatServer
     assert [s.ran.stdout for s in called.steps if s.ran] == [s.ran.stdout for s in fenced.steps if s.ran] == ["42\n"]
     assert called.steps[0].code.source.strip() == fenced.steps[0].code.source.strip()
     assert {e.kind for e in fenced.events} <= {e.kind for e in called.events} | {"text"}
+
+
+def test_an_answer_that_its_own_code_disproves_is_told_number_by_number(serving: ChatServer, csv: Path) -> None:
+    code, second = call(FENCED.split("```python\n")[1].split("\n```")[0]), call("open('made.csv', 'w').write('x\\n77')\nNone")
+    serving.script += [code, say("The sum is 43, of 2 rows."), second, say("It was 42, and is 77, in 12 parts.")]
+    with Session(settings=settings(serving)) as session:
+        first = session.ask("What is the sum of b?", [csv])
+        later = session.ask("And then?")
+
+    assert [(check.number, check.where) for check in first.checks] == [("43", "The sum is 43, of 2 rows.")]
+    assert [check.number for check in later.checks] == ["12"]
+    assert Result.from_json(first.to_json()).checks == first.checks
 
 
 def test_a_second_question_still_has_variables_files_and_conversation(serving: ChatServer, csv: Path) -> None:

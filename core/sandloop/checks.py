@@ -1,0 +1,162 @@
+"""Whether the numbers of an answer stand in what was seen: outputs, files, the question. Pure, and informative only.
+
+A model may state what its own code disproved. The record of the run is the evidence; a number of the answer that stands nowhere
+in it is listed. A number counts as standing there when a number of the evidence rounds to it at the digits it is given with, as it
+is, as a percentage of it, or in thousands, millions or billions of it.
+"""
+
+from __future__ import annotations
+
+import bisect
+import math
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from sandloop.events import Check, CodeRan, Event, FileMade, FilesPreviewed, RunStarted
+from sandloop.store import FileStore
+
+MAX_EVIDENCE = 4_000_000
+"""Characters of one text that are read: the beginning and the end of a longer one."""
+MAX_CHECKS = 50
+MAX_FILE, MAX_FILES = 1_000_000, 20
+"""Bytes of a made file that is read, and how many are."""
+_TEXTS = ("text/", "application/json")
+_NUMBER = re.compile(
+    r"(?<![\w.,])(?P<digits>\d{1,3}(?:[,\u00a0\u202f' ]\d{3})+(?:\.\d+)?|\d+(?:[.,]\d+)?|\.\d+)(?P<exponent>[eE][-+]?\d{1,3})?"
+    r"(?P<unit>\s?(?:%|percent\b|per cent\b|thousand\b|million\b|billion\b|k\b|K\b|M\b|m\b|bn\b|B\b))?"
+)
+_FACTORS = {"thousand": 1e3, "k": 1e3, "million": 1e6, "m": 1e6, "billion": 1e9, "bn": 1e9, "b": 1e9}
+_LIST_MARKER = re.compile(r"(?m)^\s*(?:#+\s*)?\d{1,3}[.)]\s")
+_FENCES = ("```", "~~~")
+_EVIDENCE_NUMBER = re.compile(r"[-−]?(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+\.?\d*|\.\d+)(?:[eE][-+]?\d{1,3})?")
+_DECIMAL_COMMA = re.compile(r"\d+,\d+")
+
+
+@dataclass(frozen=True, slots=True)
+class _Stated:
+    """A number of the answer: its possible values, and by how much each may be off."""
+
+    text: str
+    readings: tuple[tuple[float, float], ...]
+
+
+def evidence(history: Sequence[Event], store: FileStore) -> list[str]:
+    """All texts of a session in which a number may stand: questions, previews, outputs, small text files that were made."""
+    texts: list[str] = []
+    made: dict[str, FileMade] = {}
+    for event in history:
+        match event:
+            case RunStarted(question=question, files=files):
+                texts += [question, *(f"{file.name} {file.size}" for file in files)]
+            case FilesPreviewed(previews=previews):
+                texts += [preview.text for preview in previews]
+            case CodeRan(stdout=stdout, stderr=stderr):
+                texts += [stdout, stderr]
+            case FileMade(mime=mime, size=size, sha256=sha256):
+                texts.append(f"{event.name} {size}")
+                if mime.startswith(_TEXTS) and size <= MAX_FILE:
+                    made[sha256] = event
+            case _:
+                pass
+    return [*texts, *(_text(store, sha256) for sha256 in list(made)[-MAX_FILES:])]
+
+
+def _text(store: FileStore, sha256: str) -> str:
+    try:
+        return store.path(sha256).read_text("utf-8", "replace")
+    except OSError:
+        return ""  # a loaded run without its files
+
+
+def unsupported(answer: str, evidence: Iterable[str]) -> tuple[Check, ...]:
+    """The numbers of `answer` that no text of `evidence` has, in their order, each once, at most fifty."""
+    stated = _stated(_without_markup(answer))
+    if not stated:
+        return ()
+    seen = sorted(_seen(evidence))
+    found: dict[str, Check] = {}
+    for number in stated:
+        if number.text not in found and not any(_stands(seen, value, slack) for value, slack in number.readings):
+            found[number.text] = Check(number=number.text, where=_line(answer, number.text))
+    return tuple(found.values())[:MAX_CHECKS]
+
+
+def _without_markup(answer: str) -> str:
+    """Without code, which is no claim, and without the numbers of a list."""
+    kept: list[str] = []
+    fence = ""
+    for line in answer.splitlines():
+        mark = line.strip()[:3]
+        if mark in _FENCES and fence in ("", mark):
+            fence = "" if fence else mark
+        elif not fence:
+            kept.append(line)
+    return _LIST_MARKER.sub("", "\n".join(kept))
+
+
+def _stated(answer: str) -> list[_Stated]:
+    numbers: list[_Stated] = []
+    for match in _NUMBER.finditer(answer):
+        digits, unit = match["digits"], (match["unit"] or "").strip().lower()
+        readings = [reading for text in _decimal_readings(digits) for reading in _readings(text, match["exponent"], unit)]
+        if readings:
+            numbers.append(_Stated(match[0].strip(), tuple(readings)))
+    return numbers
+
+
+def _decimal_readings(digits: str) -> tuple[str, ...]:
+    """`1,234` may be a thousand, or one and a bit where the comma is the decimal sign."""
+    plain = re.sub(r"[,\u00a0\u202f' ](?=\d{3}(?:\D|$))", "", digits)
+    comma = digits.replace(",", ".") if _DECIMAL_COMMA.fullmatch(digits) else plain
+    return (plain, comma) if comma != plain and comma.count(".") <= 1 else (plain.replace(",", "."),)
+
+
+def _readings(text: str, exponent: str | None, unit: str) -> list[tuple[float, float]]:
+    """The values that the evidence may have for it, each with half a unit of its last digit; integers may be truncated too."""
+    try:
+        value = abs(float(text + (exponent or "")))
+    except ValueError:
+        return []
+    digits = len(text.partition(".")[2])
+    slack = 0.5 * 10.0 ** (-digits + (int(exponent[1:]) if exponent else 0))
+    if not math.isfinite(value):
+        return []
+    factor = _FACTORS.get(unit, 1.0)
+    readings = [(value, slack), (value * factor, slack * factor)]
+    if unit in ("%", "percent", "per cent"):
+        readings.append((value / 100, slack / 100))
+    return readings
+
+
+def _seen(evidence: Iterable[str]) -> set[float]:
+    values: set[float] = set()
+    for text in evidence:
+        short = text if len(text) <= MAX_EVIDENCE else text[: MAX_EVIDENCE // 2] + "\n" + text[-MAX_EVIDENCE // 2 :]
+        for match in _EVIDENCE_NUMBER.finditer(short):
+            number = match[0].lstrip("-−")
+            values.add(_value(number.replace(",", "")))
+            if "," in number:
+                values.update(_value(part) for part in number.split(","))
+    values.discard(math.inf)
+    return values
+
+
+def _value(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        return math.inf
+    return value if math.isfinite(value) else math.inf
+
+
+def _stands(seen: Sequence[float], value: float, slack: float) -> bool:
+    """Whether a number of the evidence lies within the slack; a hair more, since halves are rounded either way."""
+    room = slack * (1 + 1e-9) + abs(value) * 1e-12
+    at = bisect.bisect_left(seen, value - room)
+    return at < len(seen) and seen[at] <= value + room
+
+
+def _line(answer: str, number: str) -> str:
+    line = next((line for line in answer.splitlines() if number in line), "").strip()
+    return line if len(line) <= 160 else line[:157] + "…"

@@ -1,0 +1,143 @@
+"""What servers should never send, to every family: each ends in a `ProviderError` of one sentence, soon, and without the key."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from sandloop.errors import (
+    BadReply,
+    KeyRefused,
+    ModelNotFound,
+    NativeUnavailable,
+    Overloaded,
+    ProviderError,
+    RateLimited,
+    Unreachable,
+)
+from sandloop.events import Event, FileMade, RunStarted
+from sandloop.limits import Limits
+from sandloop.plugins import provider_factory
+from sandloop.ports import ModelChoice, Turn
+from wire.families import FAMILIES, KEY, Family
+from wire.raw_server import RawServer
+
+ASKED: list[Event] = [RunStarted(id="r", question="How many?", model="m")]
+
+
+class Nowhere:
+    """No file comes back from a server that is broken."""
+
+    async def add(self, *_: Any, **__: Any) -> FileMade:
+        raise AssertionError("there is nothing to download")
+
+    def path(self, sha256: str) -> Path:
+        return Path("none.png")
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No waiting between the SDKs' own attempts."""
+    for module in ("openai._base_client", "anthropic._base_client"):
+        for name in ("INITIAL_RETRY_DELAY", "MAX_RETRY_DELAY"):
+            monkeypatch.setattr(f"{module}.{name}", 0.01)
+    monkeypatch.setattr("sandloop_providers.plain_http.RETRIES", 1)
+
+
+@pytest.fixture(params=FAMILIES, ids=lambda f: f.name)
+def family(request: pytest.FixtureRequest) -> Family:
+    found: Family = request.param
+    return found
+
+
+async def replied(family: Family, url: str) -> list[Event]:
+    choice = ModelChoice(provider=family.provider, model="test-model", base_url=url, key=KEY, parameters=family.parameters)
+    provider = provider_factory(family.provider)(choice)
+    turn = Turn(native=family.route == "native", files=(), sink=Nowhere(), limits=Limits())
+    try:
+        return [event async for event in provider.reply(ASKED, turn)]
+    finally:
+        await provider.close()
+
+
+CASES: dict[str, Callable[[], RawServer]] = {
+    "nothing at all": lambda: RawServer(kind="application/json"),
+    "an empty stream": RawServer,
+    "garbage": lambda: RawServer(b"\x00\xff\xfe garbage \r\n\r\n"),
+    "events that are no JSON": lambda: RawServer(b"data: {nope\n\ndata: [1,\n\n"),
+    "JSON that is no object": lambda: RawServer(b"data: 3\n\ndata: [1]\n\ndata: null\n\n"),
+    "a page": lambda: RawServer(b"<html><body>Hello</body></html>", kind="text/html"),
+    "JSON cut in the middle": lambda: RawServer(b'{"id": "x", "choices": [{"mess', kind="application/json"),
+    "JSON too deep": lambda: RawServer(b"[" * 200_000, kind="application/json"),
+    "a broken gateway": lambda: RawServer(b"<h1>502</h1>", status="502 Bad Gateway", kind="text/html"),
+    "an error in words": lambda: RawServer(b"no \xff way", status="400 Bad Request", kind="text/plain"),
+    "fewer bytes than promised": lambda: RawServer(b"{}", kind="application/json", headers=["Content-Length: 9999"]),
+    "an error inside a stream": lambda: RawServer(
+        b'event: error\ndata: {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}\n\n'
+    ),
+    "a redirect to elsewhere": lambda: RawServer(status="302 Found", headers=["Location: http://127.0.0.1:9/"]),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+async def test_what_no_honest_server_sends_is_a_sentence(family: Family, case: str) -> None:
+    began = time.monotonic()
+    with CASES[case]() as server, pytest.raises(ProviderError) as raised:
+        await replied(family, server.url)
+
+    assert time.monotonic() - began < 20
+    assert KEY not in str(raised.value)
+    assert len(str(raised.value)) < 1_000
+    assert raised.value.__cause__ is None or KEY not in repr(raised.value.__cause__)
+
+
+STATUSES: list[tuple[int, str, tuple[type[ProviderError], ...]]] = [
+    (402, "insufficient credit", (RateLimited,)),
+    (404, "the model test-model does not exist", (ModelNotFound, NativeUnavailable)),
+    (408, "timed out", (Overloaded,)),
+    (409, "conflict", (Overloaded,)),
+    (413, "the request is too large", (BadReply, NativeUnavailable)),
+    (429, "slow down", (RateLimited,)),
+    (500, "internal", (Overloaded,)),
+    (529, "overloaded", (Overloaded,)),
+    (401, "bad key", (KeyRefused,)),
+]
+
+
+@pytest.mark.parametrize(("status", "message", "classes"), STATUSES)
+async def test_each_status_has_its_class(
+    family: Family, status: int, message: str, classes: tuple[type[ProviderError], ...]
+) -> None:
+    with family.server() as server:
+        server.script += [family.refuse(status, message)] * 4
+        with pytest.raises(classes) as raised:
+            await replied(family, server.url)
+    assert message.split()[0] in str(raised.value) or str(status) in str(raised.value)
+
+
+async def test_a_busy_server_is_asked_again_and_that_is_told(family: Family) -> None:
+    busy = RawServer(
+        b'{"error": {"message": "busy"}}', status="429 Too Many Requests", kind="application/json", headers=["retry-after-ms: 1"]
+    )
+    with busy as server, pytest.raises(RateLimited):
+        await replied(family, server.url)
+    assert busy.visits > 1
+
+
+async def test_a_server_without_trust_is_unreachable(family: Family) -> None:
+    """It speaks TLS with a certificate that nobody signed; here, it does not even finish its greeting."""
+    with RawServer(b"not a greeting") as server, pytest.raises(Unreachable):
+        await replied(family, server.url.replace("http://", "https://"))
+
+
+async def test_a_slow_drip_can_be_cancelled_at_once(family: Family) -> None:
+    with RawServer(*[b": ping\n\n"] * 200, pause=0.1) as server:
+        began = time.monotonic()
+        with anyio.move_on_after(1.0):
+            await replied(family, server.url)
+    assert time.monotonic() - began < 15
