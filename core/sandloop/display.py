@@ -192,6 +192,8 @@ class Display:
             self._say("✗", f"stopped by its limit of {event.stopped_by}", "red")
         elif event.error is not None:
             self._say("✗", f"{event.error.name}: {event.error.value}", "red")
+        elif event.outcome == "unknown":
+            self._say("?", "ran; the provider does not say whether it went well", "yellow")
         elif event.exit_code:
             self._say("✗", f"exit code {event.exit_code}", "red")
         else:

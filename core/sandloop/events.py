@@ -180,12 +180,14 @@ class CodeRan:
     """Whether variables are still there for the next step."""
     out_of_memory: Literal["child", "kernel"] | None = None
     """What the machine's kernel killed for memory meanwhile: a child process of the code, or the interpreter itself."""
+    outcome: Literal["known", "unknown"] = "known"
+    """`unknown` where a provider reports a failure and a cell that printed nothing in the same way."""
     kind: Literal["code_ran"] = "code_ran"
 
     @property
     def ok(self) -> bool:
-        """True when the code ended by itself and nothing says that it failed."""
-        return self.stopped_by == "itself" and self.error is None and self.exit_code in (0, None)
+        """True when the code ended by itself and nothing says that it failed. An unknown outcome is none that went well."""
+        return self.outcome == "known" and self.stopped_by == "itself" and self.error is None and self.exit_code in (0, None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

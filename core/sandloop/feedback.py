@@ -54,6 +54,8 @@ def describe_run(ran: CodeRan, files: Sequence[FileMade], *, previews: Sequence[
         parts.append(("Warnings:\n" if ran.ok else "Error:\n") + head_and_tail(stderr, STDERR_CHARS, ran.stderr_cut))
     if ran.stopped_by != "itself":
         parts.append(_WHY_STOPPED[ran.stopped_by])
+    elif ran.outcome == "unknown":
+        parts.append("It is not known whether this went well: an error may have been kept back.")
     elif ran.exit_code and ran.error is None:
         parts.append(f"It ended with exit code {ran.exit_code}.")
     if ran.out_of_memory == "kernel":

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 from urllib.parse import urlsplit
 
 from sandloop.errors import BadSetting, MissingKey, UsageError
-from sandloop.ports import ModelChoice
+from sandloop.ports import ModelChoice, Provider
 from sandloop_providers.chat import NO_KEY, Chat, Server
 from sandloop_providers.chat_shape import Shape
+from sandloop_providers.responses import API_PARAMETER, TOOL_PARAMETER, Account, Responses
+from sandloop_providers.responses import checked as checked_responses
 from sandloop_providers.server_models import on_this_machine, served_models
 
 
@@ -38,8 +40,12 @@ class Vendor:
     reports_cost: bool = False
     keeps_environment: bool = False
 
-    def __call__(self, choice: ModelChoice) -> Chat:
+    def __call__(self, choice: ModelChoice) -> Provider:
         """Raises `MissingKey`, `BadSetting` and `UsageError`."""
+        return self.chat(choice)
+
+    def chat(self, choice: ModelChoice) -> Chat:
+        """The model behind chat completions. Raises like a call."""
         address = self.address_for(choice.base_url)
         model = choice.model or self.default_model
         if model is None and not on_this_machine(address):
@@ -91,6 +97,27 @@ class Vendor:
         return NO_KEY
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenAI(Vendor):
+    """OpenAI's own row: it runs code itself, through the Responses API."""
+
+    def __call__(self, choice: ModelChoice) -> Provider:
+        """Raises `MissingKey` and `BadSetting`."""
+        api, tool = checked_responses(choice.parameters)
+        parameters = {k: v for k, v in choice.parameters.items() if k not in (API_PARAMETER, TOOL_PARAMETER)}
+        chat = self.chat(replace(choice, parameters=parameters))
+        address = self.address_for(choice.base_url)
+        account = Account(
+            title=self.title,
+            address=address,
+            key=self._key(choice, address),
+            key_variables=self.key_variables,
+            prices=self.prices,
+            keeps_environment=self.keeps_environment,
+        )
+        return Responses(account, model=chat.model, chat=chat, parameters=parameters, api=api, tool=tool)
+
+
 def ollama_host(value: str) -> str:
     """What `OLLAMA_HOST` means to a client: a host, perhaps with a port, perhaps a URL, perhaps a server's "all addresses"."""
     parts = urlsplit(value if "://" in value else f"//{value}")
@@ -100,7 +127,7 @@ def ollama_host(value: str) -> str:
     return f"{parts.scheme or 'http'}://{host}:{port}{parts.path.rstrip('/').removesuffix('/v1')}/v1"
 
 
-openai = Vendor(
+openai = OpenAI(
     name="openai",
     title="OpenAI",
     address="https://api.openai.com/v1",

@@ -149,7 +149,7 @@ class Chat:
 
     async def _body(self, messages: Sequence[Message], turn: Turn) -> dict[str, Any]:
         shape = self._shape
-        pictures = await self._pictures(messages, turn)
+        pictures = await picture_urls(messages, turn) if turn.show_pictures and self._sees_pictures else {}
         body: dict[str, Any] = {
             "model": self.model,
             "messages": to_wire(messages, tools=shape.tools, system_role=shape.system_role, pictures=pictures),
@@ -162,17 +162,6 @@ class Chat:
         if shape.tools:
             body["tools"] = client_tools()
         return {**body, "extra_body": dict(self._parameters)}
-
-    async def _pictures(self, messages: Sequence[Message], turn: Turn) -> dict[str, str]:
-        """The newest made pictures as data URLs. One that is gone from disk is left out: the text beside it names the file."""
-        found: dict[str, str] = {}
-        if not (turn.show_pictures and self._sees_pictures):
-            return found
-        for made in newest_pictures(messages):
-            path = anyio.Path(turn.sink.path(made.sha256))
-            if await path.is_file():
-                found[made.sha256] = f"data:{made.mime};base64,{base64.b64encode(await path.read_bytes()).decode()}"
-        return found
 
     async def _priced(self, usage: Usage, reading: Reading) -> Usage:
         """The usage with what it cost: as the server says, else from the price list, else unknown."""
@@ -203,6 +192,16 @@ class Chat:
             key="" if server.key == NO_KEY else server.key,
             variables=server.key_variables,
         )
+
+
+async def picture_urls(messages: Sequence[Message], turn: Turn) -> dict[str, str]:
+    """The newest made pictures as data URLs. One that is gone from disk is left out: the text beside it names the file."""
+    found: dict[str, str] = {}
+    for made in newest_pictures(messages):
+        path = anyio.Path(turn.sink.path(made.sha256))
+        if await path.is_file():
+            found[made.sha256] = f"data:{made.mime};base64,{base64.b64encode(await path.read_bytes()).decode()}"
+    return found
 
 
 def checked(parameters: Mapping[str, Any]) -> dict[str, Any]:

@@ -135,7 +135,7 @@ class Local:
         plan = await self._planned()
         if plan.running is not None:
             choice = ModelChoice(provider=plan.running.name, model=plan.model, base_url=plan.address, parameters=self._parameters)
-            self._chat = plan.running(choice)
+            self._chat = plan.running.chat(choice)
             return
         if plan.program is None:
             raise MissingExtra(what="llama-cpp-python, which runs the local model,", extra="local")
@@ -151,7 +151,7 @@ class Local:
         choice = ModelChoice(
             provider="local", model=self.model, base_url=self._server.address, key=self._server.key, parameters=self._parameters
         )
-        self._chat = OWN(choice)
+        self._chat = OWN.chat(choice)
 
     async def _fetched(self) -> AsyncGenerator[Noted]:
         """Make sure that the weights are in the cache."""

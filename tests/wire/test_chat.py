@@ -69,7 +69,7 @@ def turn(picture: Path = Path("none.png"), **limits: Any) -> Turn:
 
 def opened(server: ChatServer, vendor: catalog.Vendor = catalog.compatible, **facts: Any) -> Chat:
     given: dict[str, Any] = {**FACTS, "provider": vendor.name, "base_url": server.url, **facts}
-    return vendor(ModelChoice(**given))
+    return vendor.chat(ModelChoice(**given))
 
 
 async def replied(chat: Chat, history: Sequence[Event] = (ASKED,), at: Turn | None = None) -> list[Event]:
@@ -344,7 +344,7 @@ async def test_ollama_is_found_where_its_own_variable_says(monkeypatch: pytest.M
     with ChatServer([say("x")], models=("qwen3",)) as server:
         monkeypatch.setenv("OLLAMA_HOST", server.url.removeprefix("http://").removesuffix("/v1"))
         assert await catalog.ollama.serving() == ["qwen3"]
-        chat = catalog.ollama(ModelChoice(provider="ollama"))
+        chat = catalog.ollama.chat(ModelChoice(provider="ollama"))
         await replied(chat)
         await chat.close()
         assert server.requests[0].headers["authorization"] == "Bearer none"
