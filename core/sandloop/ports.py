@@ -45,6 +45,12 @@ class Capabilities:
     file_bytes: int | None = None
     """The largest file the native route takes."""
     total_bytes: int | None = None
+    auto_bytes: int | None = None
+    """All files together, above which `auto` goes local: they would be taken, but not used well."""
+    auto_types: tuple[str, ...] | None = None
+    """Beginnings of the MIME types with which `auto` goes native; None: any."""
+    returns_files: bool = True
+    """False: of all that the code makes, only pictures come back."""
     sees_pictures: bool = False
 
 

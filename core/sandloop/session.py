@@ -213,7 +213,8 @@ class AsyncSession:
         can = await self._provider.capabilities()
         files = [f.file for f in self._inputs.files]
         name = self._provider.name
-        chosen = choose_route(self._route, can, files, provider=name, failed=self._native_failed)
+        question = next((e.question for e in reversed(self.history) if isinstance(e, RunStarted)), "")
+        chosen = choose_route(self._route, can, files, provider=name, question=question, failed=self._native_failed)
         yield RouteChosen(route=chosen.route, provider=name, model=self._provider.model, reason=chosen.reason)
         if chosen.route == "local":
             preview = self.settings.preview is not False

@@ -41,3 +41,26 @@ def test_choose_route(setting: Route, can: Capabilities, sizes: list[int], faile
 def test_native_never_falls_back(can: Capabilities, sizes: list[int]) -> None:
     with pytest.raises(NativeUnavailable, match="route 'auto' or 'local'"):
         choose_route("native", can, [file(s) for s in sizes], provider="P")
+
+
+NO_FILES_BACK = Capabilities(runs_code=True, auto_bytes=1_000, auto_types=("text/", "application/json"), returns_files=False)
+
+
+@pytest.mark.parametrize(
+    ("question", "files", "route", "says"),
+    [
+        ("How many rows are there?", [("a.csv", 10, "text/csv")], "native", "the files fit"),
+        ("How many rows are in a.csv?", [("a.csv", 10, "text/csv")], "native", "the files fit"),
+        ("Save the rows as a CSV file.", [("a.csv", 10, "text/csv")], "local", "gives only pictures back"),
+        ("Write it to out.xlsx", [], "local", "out.xlsx"),
+        ("Make a report as a PDF please", [], "local", "only pictures"),
+        ("Draw a chart of it", [], "native", "runs the code itself"),
+        ("How many?", [("a.csv", 2_000, "text/csv")], "local", "works well up to"),
+        ("How many?", [("a.xlsx", 10, "application/vnd.ms-excel")], "local", "works well with text only"),
+    ],
+)
+def test_a_provider_that_gives_no_files_back(question: str, files: list[tuple[str, int, str]], route: str, says: str) -> None:
+    inputs = [InputFile(name=name, size=size, mime=mime, sha256="0") for name, size, mime in files]
+    chosen = choose_route("auto", NO_FILES_BACK, inputs, provider="gemini", question=question)
+    assert (chosen.route, says in chosen.reason) == (route, True), chosen
+    assert choose_route("native", NO_FILES_BACK, inputs, provider="gemini", question=question).route == "native"

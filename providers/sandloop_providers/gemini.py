@@ -1,0 +1,217 @@
+"""Google Gemini through `generateContent`: its own code execution on the native route, client tools on the local one.
+
+This file only sends. `gemini_wire` says what, `gemini_stream` reads what comes back, `gemini_files` moves files in. Plain HTTP: the
+SDK's classes lose the parts they do not know, and parts must go back as they came.
+"""
+
+from __future__ import annotations
+
+import base64
+import logging
+import os
+import re
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import anyio
+
+from sandloop.conversation import Message, conversation
+from sandloop.errors import BadFile, BadReply, BadSetting, KeyRefused, MissingKey, NativeUnavailable, ProviderError, Unreachable
+from sandloop.events import Event, FileMade, Noted, Retried, Usage
+from sandloop.limits import MB
+from sandloop.ports import Capabilities, ModelChoice, Turn
+from sandloop_providers import gemini_wire as wire
+from sandloop_providers.chat_wire import newest_pictures
+from sandloop_providers.gemini_files import RemoteFiles
+from sandloop_providers.gemini_stream import Reading
+from sandloop_providers.http_errors import by_status, plain
+from sandloop_providers.plain_http import Fault, Http, events, mapping
+from sandloop_providers.prices import cost_of
+from sandloop_providers.responses_items import PICTURE_TYPES, Inline, rows, text
+from sandloop_providers.server_models import shown
+
+NAME = "Gemini"
+KEY_VARIABLES = ("GOOGLE_API_KEY", "GEMINI_API_KEY")
+ADDRESS = "https://generativelanguage.googleapis.com"
+DEFAULT_MODEL = "gemini-flash-latest"
+TEXTS = ("text/", "application/json")
+TEXT_BYTES = 1 * MB
+"""Inputs count as tokens: more than this would fill the window of the smaller models."""
+OURS = ("contents", "tools", "systemInstruction")
+CLOSE_SECONDS = 10.0
+_NO_TOOL = re.compile(r"code.?execution|\btool|mime|file|unsupported", re.IGNORECASE)
+_NO_FUNCTIONS = re.compile(r"function.?(?:calling|declaration)|\btools?\b.*not supported", re.IGNORECASE)
+_BAD_KEY = re.compile(r"API.?key", re.IGNORECASE)
+_DELAY = re.compile(r"(\d+(?:\.\d+)?)s")
+log = logging.getLogger("sandloop")
+
+
+class Gemini:
+    """A Gemini model. One object serves one session."""
+
+    name = "gemini"
+
+    def __init__(self, *, model: str, address: str, version: str, key: str, parameters: Mapping[str, Any]) -> None:
+        self.model = model
+        self._key, self._version, self._parameters = key, version, dict(parameters)
+        self._http = Http(address, {"x-goog-api-key": key})
+        self._files = RemoteFiles(self._http, version)
+        self._tools = True
+        self._figures = 0
+
+    async def capabilities(self) -> Capabilities:
+        """By its documentation: text in, pictures out, 30 seconds a run, nothing kept between questions."""
+        return Capabilities(runs_code=True, auto_bytes=TEXT_BYTES, auto_types=TEXTS, returns_files=False, sees_pictures=True)
+
+    async def reply(self, history: Sequence[Event], turn: Turn) -> AsyncGenerator[Event]:
+        """One reply, streamed. Once anything of it has come, the request is never sent again."""
+        messages = conversation(history)
+        while True:
+            reading = Reading(family=wire.NATIVE if turn.native else wire.LOCAL, output_kept=turn.limits.output_kept)
+            fault: Fault | None = None
+            try:
+                if turn.native:
+                    await self._files.ready(turn.files)
+                path = f"/{self._version}/models/{self.model}:streamGenerateContent"
+                body = await self._body(messages, turn)
+                async with self._http.sent("POST", path, params={"alt": "sse"}, json=body) as (repeated, response):
+                    if repeated:
+                        yield Retried(reason=f"{NAME} did not answer at first, so the request was sent again")
+                    async for chunk in events(response):
+                        for event in reading.take(chunk):
+                            yield event
+            except Fault as error:
+                fault = error
+            if (
+                fault is None
+                or reading.began
+                or turn.native
+                or not (self._tools and fault.status == 400 and _NO_FUNCTIONS.search(fault.said))
+            ):
+                break
+            self._tools = False
+            yield Retried(reason=f"{NAME} refused the request: this model takes no tools, so code is asked for in fenced blocks")
+        async for event in self._end(reading, turn):
+            yield event
+        if fault is None and not reading.over:
+            fault = Fault("connection", "the reply broke off")
+        if fault is not None:
+            raise self._error(fault, reading, native=turn.native)
+        yield reading.ended()
+
+    async def _end(self, reading: Reading, turn: Turn) -> AsyncGenerator[Event]:
+        for event in reading.unanswered():
+            yield event
+        if (usage := reading.usage()) is not None:
+            yield await self._priced(usage)
+        for picture in reading.pictures[: turn.limits.files]:
+            yield await self._made(picture, turn)
+
+    async def close(self) -> None:
+        """Delete the uploads within 10 seconds, also while being cancelled."""
+        try:
+            with anyio.move_on_after(CLOSE_SECONDS, shield=True):
+                await self._files.delete_all()
+            with anyio.move_on_after(1, shield=True):
+                await self._http.close()
+        except Exception as error:  # closing never raises
+            log.warning("closing the connection to %s: %s", NAME, type(error).__name__)
+
+    async def _body(self, messages: Sequence[Message], turn: Turn) -> dict[str, Any]:
+        if turn.native:
+            body = wire.native_request(messages, self._files.parts)
+        else:
+            pictures = await _pictures(messages, turn) if turn.show_pictures else {}
+            body = wire.local_request(messages, pictures, tools=self._tools)
+        generation = {"maxOutputTokens": turn.limits.reply_tokens, **mapping(self._parameters.get("generationConfig"))}
+        return {**self._parameters, **body, "generationConfig": generation}
+
+    async def _made(self, picture: Inline, turn: Turn) -> FileMade | Noted:
+        self._figures += 1
+
+        async def once() -> AsyncIterator[bytes]:
+            yield picture.data
+
+        try:
+            return await turn.sink.add(
+                f"figure-{self._figures}.{PICTURE_TYPES[picture.mime]}", once(), code_id=picture.code_id or None
+            )
+        except BadFile as error:
+            return Noted(about="file", text=str(error))
+
+    async def _priced(self, usage: Usage) -> Usage:
+        usage = replace(usage, model=usage.model or self.model)
+        price = partial(
+            cost_of,
+            provider="google",
+            model=usage.model,
+            input_tokens=usage.input_tokens,
+            output_tokens=usage.output_tokens,
+            cached_tokens=usage.cached_tokens,
+        )
+        # In a thread: the price list takes 0.2 s to load, once.
+        return replace(usage, cost=await anyio.to_thread.run_sync(price))
+
+    def _error(self, fault: Fault, reading: Reading, *, native: bool) -> ProviderError:
+        said = plain(fault.said, self._key)
+        if reading.cells:
+            said += f"; {reading.cells} pieces of code may have run by then, and asking again runs them again"
+        if fault.kind == "connection":
+            return Unreachable(provider=NAME, address=shown(self._http.address), said=said)
+        if fault.kind == "unreadable":
+            return BadReply(provider=NAME, said=said)
+        if fault.status == 400 and _BAD_KEY.search(said):
+            return KeyRefused(provider=NAME, said=said, variables=KEY_VARIABLES)
+        if native and not reading.cells and fault.status in (400, 413, 422) and _NO_TOOL.search(said):
+            return NativeUnavailable(provider=NAME, said=said)
+        wait = fault.wait or retry_delay(fault.body)
+        return by_status(fault.status, provider=NAME, model=self.model, said=said, variables=KEY_VARIABLES, wait=wait)
+
+
+def retry_delay(body: Mapping[str, Any]) -> float | None:
+    """The seconds of `RetryInfo` in an error, when they are there."""
+    for detail in rows(mapping(body.get("error")).get("details")):
+        if (found := _DELAY.fullmatch(text(detail.get("retryDelay")))) is not None:
+            return float(found[1])
+    return None
+
+
+async def _pictures(messages: Sequence[Message], turn: Turn) -> dict[str, wire.Part]:
+    """The newest made pictures as parts. One that is gone from disk is left out: the text beside it names the file."""
+    found: dict[str, wire.Part] = {}
+    for made in newest_pictures(messages):
+        path = anyio.Path(turn.sink.path(made.sha256))
+        if await path.is_file():
+            data = base64.b64encode(await path.read_bytes()).decode()
+            found[made.sha256] = {"inlineData": {"mimeType": made.mime, "data": data}}
+    return found
+
+
+class _Factory:
+    """What the entry point names: opens a Gemini model, without a request."""
+
+    key_variables: tuple[str, ...] = KEY_VARIABLES
+    default_model: str | None = DEFAULT_MODEL
+
+    def __call__(self, choice: ModelChoice) -> Gemini:
+        address = (choice.base_url or os.environ.get("GOOGLE_GEMINI_BASE_URL") or ADDRESS).rstrip("/")
+        if not address.startswith(("http://", "https://")):
+            raise BadSetting(name="base_url", why=f"is {address!r}, but must begin with http:// or https:// and name a host")
+        key = choice.key or next((v for name in KEY_VARIABLES if (v := os.environ.get(name))), None)
+        if not key:
+            raise MissingKey(provider=NAME, variables=KEY_VARIABLES)
+        for name in choice.parameters:
+            if name in OURS:
+                raise BadSetting(name=f"parameters.{name}", why="is set by sandloop itself")
+        return Gemini(
+            model=(choice.model or DEFAULT_MODEL).removeprefix("models/"),
+            address=address,
+            version=os.environ.get("GOOGLE_GENAI_API_VERSION") or "v1",
+            key=key,
+            parameters=choice.parameters,
+        )
+
+
+gemini = _Factory()

@@ -1,0 +1,183 @@
+"""A provider reached without its SDK: JSON over HTTP, events of a stream as plain JSON, retries that are told.
+
+For vendors whose SDK loses what it does not know, or fails on it. A request is sent again on the statuses that say so, and only
+while nothing of its answer has come.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+import anyio
+
+from sandloop_providers.http_errors import wait_of
+from sandloop_providers.server_models import on_this_machine
+
+if TYPE_CHECKING:
+    import httpx2
+
+CONNECT_SECONDS = 10.0
+READ_SECONDS = 600.0
+ANSWER_BYTES = 100_000_000
+LINE_BYTES = 60_000_000
+"""Of one event: a picture may come in one."""
+RETRIES = 2
+AGAIN = frozenset({408, 409, 429, 500, 502, 503, 504})
+LONGEST_WAIT = 30.0
+"""A server that asks for more is told to the user instead."""
+
+
+class Fault(Exception):
+    """A request that got no usable answer. Internal: it never leaves the provider."""
+
+    def __init__(
+        self,
+        kind: Literal["status", "connection", "unreadable"],
+        said: str,
+        *,
+        status: int = 0,
+        wait: float | None = None,
+        body: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.kind, self.said, self.status, self.wait = kind, said, status, wait
+        self.body: Mapping[str, Any] = body or {}
+        super().__init__(said)
+
+
+@dataclass
+class Http:
+    """One server. `headers` go with every request; they may hold a key and are never shown."""
+
+    address: str
+    headers: Mapping[str, str] = field(repr=False)
+    _client: httpx2.AsyncClient | None = None
+
+    def _opened(self) -> httpx2.AsyncClient:
+        if self._client is None:
+            import httpx2
+
+            timeout = httpx2.Timeout(READ_SECONDS, connect=CONNECT_SECONDS)
+            # No proxy for this machine's own servers, whatever the proxy variables say.
+            self._client = httpx2.AsyncClient(
+                timeout=timeout, trust_env=not on_this_machine(self.address), headers=dict(self.headers)
+            )
+        return self._client
+
+    async def close(self) -> None:
+        """Close the connections."""
+        client, self._client = self._client, None
+        if client is not None:
+            await client.aclose()
+
+    async def call(self, method: str, path: str, **given: Any) -> tuple[Mapping[str, Any], Mapping[str, str]]:
+        """A request that is answered with JSON, or with nothing: the body, and the headers. Raises `Fault`."""
+        async with self.sent(method, path, **given) as (_, response):
+            return mapping(_parsed(await _whole(response)) or {}), dict(response.headers)
+
+    @asynccontextmanager
+    async def sent(self, method: str, path: str, **given: Any) -> AsyncGenerator[tuple[int, httpx2.Response]]:
+        """A request, sent: how often it had to be repeated, and its answer, not yet read. Raises `Fault`.
+
+        Leaving it closes the connection.
+        """
+        import httpx2
+
+        url = path if path.startswith(("http://", "https://")) else f"{self.address}{path}"
+        for attempt in range(RETRIES + 1):
+            fault: Fault
+            try:
+                async with self._opened().stream(method, url, **given) as response:
+                    if response.status_code < 400:
+                        try:
+                            yield attempt, response
+                        except (httpx2.HTTPError, httpx2.StreamError) as error:
+                            raise Fault("connection", str(error) or type(error).__name__) from None
+                        return
+                    fault = _fault(response.status_code, response.headers, await _whole(response))
+            except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+                fault = Fault("connection", str(error) or type(error).__name__)
+            if attempt == RETRIES or not (fault.kind == "connection" or fault.status in AGAIN) or (fault.wait or 0) > LONGEST_WAIT:
+                raise fault
+            await anyio.sleep(fault.wait if fault.wait is not None else 0.5 * 2**attempt * random.uniform(0.75, 1))  # noqa: S311
+        raise AssertionError("unreachable")
+
+
+async def events(response: httpx2.Response) -> AsyncIterator[Any]:
+    """The payloads of an event stream; one, when the server answers in one piece. Raises `Fault` for what is no JSON."""
+    if "event-stream" not in response.headers.get("content-type", ""):
+        whole = _parsed(await _whole(response))
+        for one in cast("list[object]", whole) if isinstance(whole, list) else [whole]:
+            yield one
+        return
+    data: list[str] = []
+    async for line in _lines(response):
+        if line.startswith("data:"):
+            data.append(line[5:].removeprefix(" "))
+        elif not line and data:
+            payload, data = "\n".join(data), []
+            if payload.strip() != "[DONE]":
+                yield _parsed(payload.encode())
+    if data and "\n".join(data).strip() != "[DONE]":
+        yield _parsed("\n".join(data).encode())
+
+
+async def _lines(response: httpx2.Response) -> AsyncIterator[str]:
+    buffer = bytearray()
+    async for piece in response.aiter_bytes():
+        buffer += piece
+        *complete, rest = bytes(buffer).split(b"\n") if b"\n" in piece else [bytes(buffer)]
+        if complete:
+            buffer = bytearray(rest)
+        if len(buffer) > LINE_BYTES:
+            raise Fault("unreadable", f"an event is longer than {LINE_BYTES} bytes")
+        for line in complete:
+            yield line.rstrip(b"\r").decode("utf-8", "replace")
+    if buffer:
+        yield bytes(buffer).decode("utf-8", "replace")
+
+
+async def _whole(response: httpx2.Response) -> bytes:
+    body = bytearray()
+    async for piece in response.aiter_bytes():
+        body += piece
+        if len(body) > ANSWER_BYTES:
+            raise Fault("unreadable", f"the answer is longer than {ANSWER_BYTES} bytes")
+    return bytes(body)
+
+
+def _parsed(body: bytes) -> Any:
+    if not body.strip():
+        return None
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        raise Fault("unreadable", f"the answer is no JSON: {body[:100].decode('utf-8', 'replace')}") from None
+
+
+def _fault(status: int, headers: Mapping[str, str], body: bytes) -> Fault:
+    try:
+        whole = _parsed(body)
+    except Fault:
+        whole = None
+    found = mapping(cast("list[object]", whole)[0] if isinstance(whole, list) and whole else whole)
+    return Fault("status", said_in(found) or body[:300].decode("utf-8", "replace").strip() or f"status {status}", status=status,
+                 wait=wait_of(headers), body=found)  # fmt: skip
+
+
+def said_in(body: Mapping[str, Any]) -> str:
+    """The words of an error object, in any of the usual places."""
+    inner = mapping(body.get("error"))
+    for told in (inner.get("message"), body.get("message"), body.get("detail"), body.get("error")):
+        if told:
+            return told if isinstance(told, str) else json.dumps(told, default=str)
+    return ""
+
+
+def mapping(value: object) -> Mapping[str, Any]:
+    """The value when it is a JSON object, else an empty one."""
+    return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else {}
