@@ -9,8 +9,9 @@ from urllib.parse import urlsplit
 
 from sandloop.errors import BadSetting, MissingKey, UsageError
 from sandloop.ports import ModelChoice, Provider
-from sandloop_providers.chat import NO_KEY, Chat, Server
+from sandloop_providers.chat import NO_KEY, PICTURES_PARAMETER, TOOLS_PARAMETER, Chat, Server
 from sandloop_providers.chat_shape import Shape
+from sandloop_providers.mistral import Mistral
 from sandloop_providers.responses import API_PARAMETER, TOOL_PARAMETER, Account, Responses
 from sandloop_providers.responses import checked as checked_responses
 from sandloop_providers.server_models import on_this_machine, served_models
@@ -118,6 +119,18 @@ class OpenAI(Vendor):
         return Responses(account, model=chat.model, chat=chat, parameters=parameters, api=api, tool=tool)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MistralVendor(Vendor):
+    """Mistral's own row: it runs code itself, where no data file is asked about."""
+
+    def __call__(self, choice: ModelChoice) -> Provider:
+        """Raises `MissingKey` and `BadSetting`."""
+        chat, address = self.chat(choice), self.address_for(choice.base_url)
+        own = {k: v for k, v in choice.parameters.items() if k not in (TOOLS_PARAMETER, PICTURES_PARAMETER, "extra_body")}
+        key = self._key(choice, address)
+        return Mistral(model=chat.model, address=address, key=key, variables=self.key_variables, chat=chat, parameters=own)
+
+
 def ollama_host(value: str) -> str:
     """What `OLLAMA_HOST` means to a client: a host, perhaps with a port, perhaps a URL, perhaps a server's "all addresses"."""
     parts = urlsplit(value if "://" in value else f"//{value}")
@@ -139,7 +152,7 @@ openai = OpenAI(
     prices="openai",
     keeps_environment=True,
 )
-mistral = Vendor(
+mistral = MistralVendor(
     name="mistral",
     title="Mistral",
     address="https://api.mistral.ai/v1",
