@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import anyio.to_thread
 
+from sandloop.context import fitted
 from sandloop.conversation import Asked, Message, conversation
 from sandloop.errors import NativeUnavailable
 from sandloop.events import Event, ReplyEnded, Retried
@@ -73,7 +74,7 @@ class Claude:
 
     async def reply(self, history: Sequence[Event], turn: Turn) -> AsyncGenerator[Event]:
         """One reply, streamed. Once its code has begun to come, the request is never sent again: the error says what ran."""
-        client, messages = self._opened(), conversation(history)
+        client, messages = self._opened(), fitted(conversation(history), turn.limits.context_tokens)
         container = self._container(history) if turn.native else None
         if turn.native:
             await self._files.upload(client, turn.files)

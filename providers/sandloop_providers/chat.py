@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import anyio
 
+from sandloop.context import fitted
 from sandloop.conversation import Message, conversation
 from sandloop.errors import BadSetting, UsageError
 from sandloop.events import Event, Noted, Retried, Text, Usage
@@ -87,7 +88,7 @@ class Chat:
         """One reply, streamed. What the server says it doesn't take is left out from then on, and the reply asked for again."""
         if not await self._find_model():
             raise self._no_model()
-        messages = conversation(history)
+        messages = fitted(conversation(history), turn.limits.context_tokens)
         while True:
             reading = Reading(begins_inside=self._begins_inside, sends_back=self._server.sends_back)
             fault: Fault | None = None

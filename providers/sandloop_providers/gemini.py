@@ -17,6 +17,7 @@ from typing import Any
 
 import anyio
 
+from sandloop.context import fitted
 from sandloop.conversation import Message, conversation
 from sandloop.errors import BadFile, BadReply, BadSetting, KeyRefused, MissingKey, NativeUnavailable, ProviderError, Unreachable
 from sandloop.events import Event, FileMade, Noted, Retried, Usage
@@ -67,7 +68,7 @@ class Gemini:
 
     async def reply(self, history: Sequence[Event], turn: Turn) -> AsyncGenerator[Event]:
         """One reply, streamed. Once anything of it has come, the request is never sent again."""
-        messages = conversation(history)
+        messages = fitted(conversation(history), turn.limits.context_tokens)
         while True:
             reading = Reading(family=wire.NATIVE if turn.native else wire.LOCAL, output_kept=turn.limits.output_kept)
             fault: Fault | None = None

@@ -16,6 +16,7 @@ from typing import Any
 
 import anyio
 
+from sandloop.context import fitted
 from sandloop.conversation import conversation
 from sandloop.errors import BadFile, BadReply, NativeUnavailable, ProviderError, Unreachable
 from sandloop.events import Event, FileMade, Noted, Retried, Usage
@@ -63,7 +64,7 @@ class Mistral:
         body = {
             "model": self.model,
             "instructions": NATIVE_RULES,
-            "inputs": native_inputs(conversation(history), await _texts(turn)),
+            "inputs": native_inputs(fitted(conversation(history), turn.limits.context_tokens), await _texts(turn)),
             "tools": [{"type": INTERPRETER}],
             "store": False,
             "stream": True,

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
+from sandloop.context import fitted
 from sandloop.conversation import Message, conversation
 from sandloop.errors import BadSetting, NativeUnavailable
 from sandloop.events import Event, Retried, Usage
@@ -83,7 +84,7 @@ class Responses:
             async for event in self._chat.reply(history, turn):
                 yield event
             return
-        client, messages = self._opened(), conversation(history)
+        client, messages = self._opened(), fitted(conversation(history), turn.limits.context_tokens)
         while True:
             reading = Reading(family=wire.NATIVE if turn.native else wire.LOCAL, output_kept=turn.limits.output_kept)
             fault: Fault | None = None
