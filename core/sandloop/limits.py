@@ -28,7 +28,7 @@ class Limits:
     cost: float | None = None
     """US dollars of one question, as far as prices are known."""
     context_tokens: int = 150_000
-    """Of the conversation that a request sends, about; beyond it old outputs and replies are shortened. Most models take 200,000."""
+    """Of the conversation that a request sends, about; beyond it, old outputs and replies are shortened. Most models take more."""
     reply_tokens: int = 16_000
     """Tokens of one reply. Under the 21,333 above which the Anthropic SDK asks for a timeout."""
 
