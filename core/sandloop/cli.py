@@ -193,6 +193,26 @@ def _prove(as_json: bool) -> NoReturn:
     raise typer.Exit(4 if any(proof.held is False for proof in proofs) or not proofs else 0)
 
 
+@app.command()
+def models(
+    check: Annotated[bool, typer.Option("--check", help="Ask the servers that are configured; sends each its own key.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the rows as JSON.")] = False,
+) -> None:
+    """Each provider: whether its key is there, what runs the code, what is known of its limits."""
+    import asyncio
+
+    from sandloop.models import checked_rows, model_rows, report
+    from sandloop.settings import resolve
+
+    with ending_well():
+        settings = resolve()
+        rows = model_rows(settings)
+        if check:
+            rows = asyncio.run(checked_rows(rows, settings))
+        put(report(rows, as_json=as_json).rstrip("\n"))
+        raise typer.Exit(3 if any(row.works is False for row in rows) else 0)
+
+
 def main() -> None:
     """The `sandloop` command."""
     for stream in (sys.stdout, sys.stderr):

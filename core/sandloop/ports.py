@@ -103,8 +103,23 @@ class Provider(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderAbout:
+    """What a provider says of itself, for `sandloop models`."""
+
+    title: str
+    native: str = ""
+    """What runs code at the provider; empty where nothing does."""
+    limits: str = ""
+    """What is known of the native route's limits, in words."""
+
+
 class ProviderFactory(Protocol):
-    """What an entry point in `sandloop.providers` names."""
+    """What an entry point in `sandloop.providers` names.
+
+    It may also have `about: ProviderAbout`, and `async def listed(self, choice: ModelChoice) -> list[str]`, which asks the server
+    for its models and raises a `ProviderError`; both are for `sandloop models`.
+    """
 
     key_variables: tuple[str, ...]
     """Environment variables that may hold the key, nearest first; empty when it needs none."""

@@ -20,7 +20,7 @@ from sandloop.context import fitted
 from sandloop.conversation import Asked, Message, conversation
 from sandloop.errors import NativeUnavailable
 from sandloop.events import Event, ReplyEnded, Retried
-from sandloop.ports import Capabilities, ModelChoice, Turn
+from sandloop.ports import Capabilities, ModelChoice, ProviderAbout, Turn
 from sandloop.prompts import NATIVE_RULES, local_instructions
 from sandloop_providers import anthropic_wire as wire
 from sandloop_providers.anthropic_client import (
@@ -124,6 +124,14 @@ class Claude:
         except Exception as error:  # closing never raises
             log.warning("closing the connection to %s: %s", NAME, type(error).__name__)
 
+    async def listed(self) -> list[str]:
+        """The models that the account may use. Raises a `ProviderError`."""
+        try:
+            page = await self._opened().with_options(max_retries=0, timeout=15).models.list(limit=100)
+        except Exception as error:
+            raise error_of(fault_of(error, key=self._key), model="", address=shown(self._address), native=False) from None
+        return [str(model.id) for model in page.data]
+
     def _opened(self) -> AsyncAnthropic:
         if self._client is None:
             from anthropic import AsyncAnthropic
@@ -204,6 +212,19 @@ class _Factory:
 
     key_variables: tuple[str, ...] = KEY_VARIABLES
     default_model: str | None = "claude-sonnet-5-5"
+    about = ProviderAbout(
+        title="Anthropic Claude",
+        native="code execution, with files",
+        limits="500 MB a file, 90 s a cell, container kept for the session",
+    )
+
+    async def listed(self, choice: ModelChoice) -> list[str]:
+        """The models that the account may use. Raises a `ProviderError`."""
+        claude = self(choice)
+        try:
+            return await claude.listed()
+        finally:
+            await claude.close()
 
     def __call__(self, choice: ModelChoice) -> Claude:
         address = address_of(choice)

@@ -8,7 +8,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from sandloop.errors import BadSetting, MissingKey, UsageError
-from sandloop.ports import ModelChoice, Provider
+from sandloop.ports import ModelChoice, Provider, ProviderAbout
 from sandloop_providers.chat import NO_KEY, PICTURES_PARAMETER, TOOLS_PARAMETER, Chat, Server
 from sandloop_providers.chat_shape import Shape
 from sandloop_providers.mistral import Mistral
@@ -40,6 +40,9 @@ class Vendor:
     prices: str | None = None
     reports_cost: bool = False
     keeps_environment: bool = False
+    native: str = ""
+    """What runs code at the vendor."""
+    limits: str = ""
 
     def __call__(self, choice: ModelChoice) -> Provider:
         """Raises `MissingKey`, `BadSetting` and `UsageError`."""
@@ -66,6 +69,19 @@ class Vendor:
             no_model=self.no_model or f"Name a model as '{self.name}:MODEL'",
         )
         return Chat(server, model=model, parameters=choice.parameters)
+
+    @property
+    def about(self) -> ProviderAbout:
+        """For `sandloop models`."""
+        return ProviderAbout(title=self.title, native=self.native, limits=self.limits)
+
+    async def listed(self, choice: ModelChoice) -> list[str]:
+        """The models that the server lists. Raises a `ProviderError`."""
+        chat = self.chat(replace(choice, model=choice.model or "any"))
+        try:
+            return await chat.listed()
+        finally:
+            await chat.close()
 
     def address_for(self, base_url: str | None = None) -> str:
         """The address to use: the call's, the vendor's own variable, the usual one. Raises `BadSetting` and `UsageError`."""
@@ -151,6 +167,8 @@ openai = OpenAI(
     sees_pictures=True,
     prices="openai",
     keeps_environment=True,
+    native="code interpreter, with files",
+    limits="512 MB a file, container kept for the session, 20 idle minutes",
 )
 mistral = MistralVendor(
     name="mistral",
@@ -160,6 +178,8 @@ mistral = MistralVendor(
     default_model="mistral-small-latest",
     asks_usage=False,  # it counts in the last chunk unasked, and refuses fields it does not know
     prices="mistral",
+    native="code interpreter, without files",
+    limits="used for questions without data files",
 )
 deepseek = Vendor(
     name="deepseek",
@@ -186,6 +206,25 @@ groq = Vendor(
     key_variables=("GROQ_API_KEY",),
     default_model="openai/gpt-oss-120b",
     prices="groq",
+)
+huggingface = Vendor(
+    name="huggingface",
+    title="Hugging Face",
+    address="https://router.huggingface.co/v1",
+    key_variables=("HF_TOKEN",),
+    prices="huggingface",
+)
+azure = OpenAI(
+    name="azure",
+    title="Azure OpenAI",
+    address=None,  # https://RESOURCE.openai.azure.com/openai/v1
+    address_variable="AZURE_OPENAI_ENDPOINT",
+    key_variables=("AZURE_OPENAI_API_KEY",),
+    bound="max_completion_tokens",
+    sees_pictures=True,
+    prices="azure",
+    native="code interpreter, with files",
+    limits="as OpenAI, containers are regional",
 )
 together = Vendor(
     name="together",

@@ -134,6 +134,14 @@ class Chat:
         except Exception as error:  # closing never raises
             log.warning("closing the connection to %s: %s", self._server.title, type(error).__name__)
 
+    async def listed(self) -> list[str]:
+        """The models that the server lists. Raises a `ProviderError`."""
+        try:
+            page = await self._opened().with_options(max_retries=0, timeout=15).models.list()
+        except Exception as error:
+            raise self._error(fault_of(error)) from None
+        return [str(model.id) for model in page.data]
+
     async def _find_model(self) -> str:
         if not self.model and on_this_machine(self._server.address):
             self.model = next(iter(await served_models(self._server.address, self._server.key)), "")

@@ -22,7 +22,7 @@ from sandloop.conversation import Message, conversation
 from sandloop.errors import BadFile, BadReply, BadSetting, KeyRefused, MissingKey, NativeUnavailable, ProviderError, Unreachable
 from sandloop.events import Event, FileMade, Noted, Retried, Usage
 from sandloop.limits import MB
-from sandloop.ports import Capabilities, ModelChoice, Turn
+from sandloop.ports import Capabilities, ModelChoice, ProviderAbout, Turn
 from sandloop_providers import gemini_wire as wire
 from sandloop_providers.chat_wire import newest_pictures
 from sandloop_providers.gemini_files import RemoteFiles
@@ -120,6 +120,14 @@ class Gemini:
         except Exception as error:  # closing never raises
             log.warning("closing the connection to %s: %s", NAME, type(error).__name__)
 
+    async def listed(self) -> list[str]:
+        """The models that the account may use. Raises a `ProviderError`."""
+        try:
+            body, _ = await self._http.call("GET", f"/{self._version}/models", params={"pageSize": "200"})
+        except Fault as fault:
+            raise self._error(fault, Reading(family=wire.LOCAL, output_kept=0), native=False) from None
+        return [text(row.get("name")).removeprefix("models/") for row in rows(body.get("models"))]
+
     async def _body(self, messages: Sequence[Message], turn: Turn) -> dict[str, Any]:
         if turn.native:
             body = wire.native_request(messages, self._files.parts)
@@ -195,6 +203,19 @@ class _Factory:
 
     key_variables: tuple[str, ...] = KEY_VARIABLES
     default_model: str | None = DEFAULT_MODEL
+    about = ProviderAbout(
+        title="Google Gemini",
+        native="code execution, pictures back",
+        limits="30 s a run, text inputs up to 1 MB, no other files back, no state between questions",
+    )
+
+    async def listed(self, choice: ModelChoice) -> list[str]:
+        """The models that the account may use. Raises a `ProviderError`."""
+        gemini = self(choice)
+        try:
+            return await gemini.listed()
+        finally:
+            await gemini.close()
 
     def __call__(self, choice: ModelChoice) -> Gemini:
         address = (choice.base_url or os.environ.get("GOOGLE_GEMINI_BASE_URL") or ADDRESS).rstrip("/")

@@ -19,7 +19,7 @@ import anyio.to_thread
 from sandloop.errors import BadSetting, MissingExtra, UnknownModel, Unreachable
 from sandloop.events import Event, Noted
 from sandloop.limits import MB
-from sandloop.ports import Capabilities, ModelChoice, Turn
+from sandloop.ports import Capabilities, ModelChoice, ProviderAbout, Turn
 from sandloop_providers.catalog import Vendor, compatible, llamacpp, ollama
 from sandloop_providers.chat import Chat, checked
 from sandloop_providers.llama_server import LlamaServer, Program, find_program
@@ -183,6 +183,7 @@ class _Factory:
 
     key_variables: tuple[str, ...] = ()
     default_model: str | None = "standard"
+    about = ProviderAbout(title="embedded model", limits="Qwen2.5-Coder 1.5B on llama.cpp, about 1.1 GB once; local:small 0.5 GB")
 
     def __call__(self, choice: ModelChoice) -> Local:
         """Raises `UnknownModel`, `BadFile` and `BadSetting`. Makes no request."""

@@ -18,7 +18,7 @@ from typing import cast
 from sandloop import codec
 from sandloop.errors import BadFile, BadReply, UsageError
 from sandloop.events import CodeRan, CodeWritten, Event, Noted, ReplyEnded, RunStarted, Text, ToolCall
-from sandloop.ports import Capabilities, ModelChoice, Turn
+from sandloop.ports import Capabilities, ModelChoice, ProviderAbout, Turn
 
 FAMILY = "replay"
 MAX_BYTES = 200_000_000
@@ -195,6 +195,7 @@ class ReplayFactory:
 
     key_variables: tuple[str, ...] = ()
     default_model: str | None = None
+    about = ProviderAbout(title="a recorded run", limits="its code runs for real, here")
 
     def __call__(self, choice: ModelChoice) -> Replay:
         """Raises `UsageError` when no recording is named or it can't be read."""
