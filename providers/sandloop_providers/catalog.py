@@ -125,6 +125,7 @@ class OpenAI(Vendor):
         chat = self.chat(replace(choice, parameters=parameters))
         address = self.address_for(choice.base_url)
         account = Account(
+            name=self.name,
             title=self.title,
             address=address,
             key=self._key(choice, address),

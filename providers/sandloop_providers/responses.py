@@ -52,6 +52,7 @@ log = logging.getLogger("sandloop")
 class Account:
     """Where, and as whom."""
 
+    name: str
     title: str
     address: str
     key: str = field(repr=False)
@@ -63,10 +64,8 @@ class Account:
 class Responses:
     """An OpenAI model. One object serves one session: it keeps the container and remembers what the server refused."""
 
-    name = "openai"
-
     def __init__(self, account: Account, *, model: str, chat: Chat, parameters: Mapping[str, Any], api: str, tool: str) -> None:
-        self.model = model
+        self.name, self.model = account.name, model
         self._account, self._chat, self._parameters = account, chat, dict(parameters)
         self._uses_chat, self._tool = api == "chat", tool
         self._encrypted = True
