@@ -71,6 +71,8 @@ def fault_of(error: Exception, *, key: str) -> Fault:
             return Fault("connection", "no answer in time")
         case sdk.APIConnectionError() | httpx2.HTTPError() | httpx2.StreamError():
             return Fault("connection", plain(str(error.__cause__ or error) or type(error).__name__, key))
+        case RecursionError():
+            return Fault("unreadable", "the answer is nested too deep")
         case sdk.AnthropicError() | ValueError():
             return Fault("unreadable", plain(str(error), key))
         case _:

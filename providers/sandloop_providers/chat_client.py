@@ -47,6 +47,15 @@ def open_client(address: str, key: str, *, keeps_environment: bool = False) -> A
     return AsyncOpenAI(base_url=address, api_key=key, timeout=timeout, http_client=http)
 
 
+def parsed(body: bytes) -> object:
+    """The JSON of an answer. Raises `ValueError`, also for one that is nested beyond reason."""
+    try:
+        found: object = json.loads(body)
+    except RecursionError:
+        raise ValueError("the answer is nested too deep") from None
+    return found
+
+
 @asynccontextmanager
 async def sent(client: AsyncOpenAI, body: Mapping[str, Any]) -> AsyncGenerator[tuple[int, AsyncIterator[object]]]:
     """The request, sent: how often the SDK had to repeat it, and the chunks of its answer. Leaving it closes the connection."""
@@ -64,7 +73,7 @@ async def _chunks(response: Any) -> AsyncIterator[object]:
             body += piece
             if len(body) > ANSWER_BYTES:
                 raise ValueError(f"the answer is longer than {ANSWER_BYTES} bytes")
-        yield json.loads(body)
+        yield parsed(body)
         return
     async for chunk in await response.parse():
         to_dict = getattr(chunk, "to_dict", None)

@@ -57,6 +57,8 @@ def fault_of(error: Exception) -> Fault:
             return Fault("connection", str(error.__cause__ or error) or type(error).__name__)
         case sdk.APIError():
             return fault_from_body(error.body, status=None, said=error.message)
+        case RecursionError():
+            return Fault("unreadable", "the answer is nested too deep")
         case sdk.OpenAIError() | ValueError():
             return Fault("unreadable", str(error) or type(error).__name__)
         case _:

@@ -7,7 +7,6 @@ This file only sends. `responses_wire` says what, `responses_stream` and `respon
 
 from __future__ import annotations
 
-import json
 import logging
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
@@ -27,7 +26,7 @@ from sandloop.ports import Capabilities, Turn
 from sandloop.prompts import local_instructions
 from sandloop_providers import responses_wire as wire
 from sandloop_providers.chat import Chat, picture_urls
-from sandloop_providers.chat_client import ANSWER_BYTES, open_client
+from sandloop_providers.chat_client import ANSWER_BYTES, open_client, parsed
 from sandloop_providers.chat_errors import Fault, error_of, fault_of
 from sandloop_providers.http_errors import plain
 from sandloop_providers.prices import cost_of
@@ -269,7 +268,7 @@ async def _events(response: Any) -> AsyncIterator[object]:
             body += piece
             if len(body) > ANSWER_BYTES:
                 raise ValueError(f"the answer is longer than {ANSWER_BYTES} bytes")
-        yield json.loads(body)
+        yield parsed(body)
         return
     async for event in await response.parse():
         to_dict = getattr(event, "to_dict", None)

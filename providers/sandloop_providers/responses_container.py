@@ -18,7 +18,7 @@ from sandloop.errors import BadFile
 from sandloop.events import FileMade, Noted
 from sandloop.ports import LocalFile, Turn
 from sandloop.sizes import human_size
-from sandloop_providers.chat_errors import fault_of
+from sandloop_providers.chat_errors import Fault, fault_of
 from sandloop_providers.http_errors import plain
 from sandloop_providers.responses_items import PICTURE_TYPES, Cited, Inline
 
@@ -33,6 +33,14 @@ AT_ONCE = 4
 CHUNK = 256 * 1024
 DOWNLOAD_SILENCE = 60.0
 log = logging.getLogger("sandloop")
+
+
+def _id_of(answer: object, to: str) -> str:
+    """The SDK hands on whatever came, text too."""
+    found = getattr(answer, "id", None)
+    if not isinstance(found, str) or not found:
+        raise Fault("unreadable", f"{to} was answered without an id")
+    return found
 
 
 class RemoteContainer:
@@ -72,7 +80,7 @@ class RemoteContainer:
                 purpose=kind,
                 expires_after={"anchor": "created_at", "seconds": EXPIRES_SECONDS},
             )
-        return str(stored.id)
+        return _id_of(stored, "an upload")
 
     async def _create(self, client: AsyncOpenAI) -> None:
         made: Any = await client.containers.create(
@@ -81,7 +89,7 @@ class RemoteContainer:
             file_ids=list(self._uploads.values()),
             network_policy={"type": "disabled"},
         )
-        self.id = str(made.id)
+        self.id = _id_of(made, "a request for a container")
         self._containers.append(self.id)
         by_upload = {upload: name for name, upload in self._uploads.items()}
         async for entry in self._listed(client):

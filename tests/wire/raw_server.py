@@ -55,7 +55,8 @@ class RawServer:
     def _answer(self, visitor: socket.socket) -> None:
         with visitor, contextlib.suppress(OSError):
             visitor.settimeout(10)
-            _take_request(visitor)
+            if visitor.recv(1, socket.MSG_PEEK) in b"GPD":  # else it is no HTTP, and waits for a greeting of ours
+                _take_request(visitor)
             visitor.sendall(self._head)
             for piece in self._pieces:
                 visitor.sendall(piece)
