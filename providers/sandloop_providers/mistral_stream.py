@@ -118,9 +118,7 @@ class Reading:
 
     def _content(self, content: object) -> Iterator[Event]:
         self.began = True
-        chunks = (
-            [content] if isinstance(content, str | Mapping) else cast("list[object]", content) if isinstance(content, list) else []
-        )
+        chunks: list[object] = cast("list[object]", content) if isinstance(content, list) else [content]
         for chunk in chunks:
             if isinstance(chunk, str):
                 yield from self._say(chunk)
@@ -130,8 +128,8 @@ class Reading:
                 case "text":
                     yield from self._say(text(facts.get("text")))
                 case "thinking":
-                    inner = facts.get("thinking")
-                    thought = "".join(text(part.get("text")) for part in rows(inner)) if isinstance(inner, list) else text(inner)
+                    inner: object = facts.get("thinking")
+                    thought = text(inner) or "".join(text(part.get("text")) for part in rows(inner))
                     if thought:
                         yield Thinking(text=thought)
                 case "tool_file" if text(facts.get("file_id")):

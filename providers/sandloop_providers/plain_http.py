@@ -164,7 +164,8 @@ def _fault(status: int, headers: Mapping[str, str], body: bytes) -> Fault:
         whole = _parsed(body)
     except Fault:
         whole = None
-    found = mapping(cast("list[object]", whole)[0] if isinstance(whole, list) and whole else whole)
+    rows: list[object] = cast("list[object]", whole) if isinstance(whole, list) and whole else [whole]
+    found = mapping(rows[0])
     return Fault("status", said_in(found) or body[:300].decode("utf-8", "replace").strip() or f"status {status}", status=status,
                  wait=wait_of(headers), body=found)  # fmt: skip
 

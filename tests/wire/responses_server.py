@@ -224,9 +224,7 @@ class ResponsesServer:
 
     def events(self, wanted: Reply, seen: Seen) -> list[Item]:
         """The stream of a scripted reply: items in pieces, then the whole."""
-        container = next(
-            (c for t in seen.json.get("tools", ()) for v in (t.get("container"), (t.get("environment") or {}).get("container_id"))
-             if (c := self.containers.get(v) if isinstance(v, str) else None)), None)  # fmt: skip
+        container = next((self.containers.get(name) for t in seen.json.get("tools", ()) if (name := _named(t)) is not None), None)
         ids: dict[str, str] = {}
         for name, content in wanted.makes:
             assert container is not None
@@ -261,8 +259,8 @@ class ResponsesServer:
         if not self.encrypts and "reasoning.encrypted_content" in body.get("include", ()):
             return 400, _error("Encrypted content is not supported with this model.")
         for tool in body.get("tools", ()):
-            name = tool.get("container") or (tool.get("environment") or {}).get("container_id")
-            if isinstance(name, str):
+            name = _named(tool)
+            if name is not None:
                 container = self.containers.get(name)
                 if container is None or container.expired:
                     return 400, _error("Container is expired.")
@@ -294,6 +292,13 @@ def _streamed(index: int, item: Item) -> list[Item]:
         case _:
             pass
     return [*events, {"type": "response.output_item.done", "output_index": index, "item": item}]
+
+
+def _named(tool: Item) -> str | None:
+    """The container that a tool's declaration names."""
+    environment: Item = tool.get("environment") or {}
+    name: object = tool.get("container") or environment.get("container_id")
+    return name if isinstance(name, str) else None
 
 
 def _pieces(text: str) -> list[str]:
