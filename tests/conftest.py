@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import sys
 
 import pytest
 
 os.environ["SANDLOOP_WARM"] = "off"
 """Containers made ahead would come and go in the middle of other tests; those that are about them say so."""
+
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
+"""Where the processes that tests start find what the tests share, and this checkout."""
 
 
 @pytest.fixture
