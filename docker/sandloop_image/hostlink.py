@@ -14,7 +14,7 @@ import select
 import time
 from collections import deque
 
-from . import frames
+from . import frames, processes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # typing would be a quarter of the supervisor's start
@@ -33,6 +33,8 @@ class HostLink:
         """`seconds` is the session's whole time; `idle` how long its first command may take to come, 0 when it runs already."""
         self.inbox: deque[frames.Frame] = deque()
         self._seconds, self._begun = seconds, not idle
+        if idle:
+            processes.call_me(processes.WAITING)
         self._ends_at = time.monotonic() + (idle or seconds)
         self._decoder = frames.Decoder(frames.FROM_HOST, passed=frames.DATA)
         self._outgoing: deque[memoryview] = deque()
@@ -109,6 +111,7 @@ class HostLink:
             leave()
         if not self._begun:
             self._begun, self._ends_at = True, time.monotonic() + self._seconds
+            processes.call_me(processes.AT_WORK)
         self.inbox.extend(self._decoder.feed(data))
 
     def _write(self) -> None:

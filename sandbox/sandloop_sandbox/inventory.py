@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,12 +22,16 @@ from sandloop_sandbox import owner
 from sandloop_sandbox.container import LABEL
 from sandloop_sandbox.engine import Engine
 from sandloop_sandbox.image import BASE_VARIABLE, LOCAL_BASE, NAME, PUBLIC_BASE, base_images, image_tag, one_build_at_a_time
-from sandloop_sandbox.sweep import is_left_over, sweep
+from sandloop_sandbox.sweep import NOT_RUNNING, is_left_over, sweep
 from sandloop_sandbox.unreachable import translated
 
 IMAGE_LABEL = f"{LABEL}.image"
 KEPT_SECONDS = 7 * 24 * 3600.0
 """Another installation of sandloop may have another right image, and use it."""
+WAITING = "sandloop-ready"
+"""The name of a supervisor before the first command."""
+ASKED_AT_ONCE = 8
+"""Questions to the engine."""
 BUILD_SECONDS = 600.0
 """A younger stage may belong to a build that is going on, of another user of the engine."""
 
@@ -34,16 +39,25 @@ BUILD_SECONDS = 600.0
 def held(engine: Engine) -> list[Held]:
     """Our containers, the oldest first."""
     now = time.time()
-    found = engine.labelled(f"{LABEL}.session").items()
-    return sorted((as_held(labels, now, memory_held(engine, id_)) for id_, labels in found), key=lambda one: one.created)
+    still = engine.labelled(f"{LABEL}.session", *NOT_RUNNING)
+
+    def look(container: str, labels: Mapping[str, str]) -> Held:
+        running = container not in still
+        memory = memory_held(engine, container)
+        return as_held(labels, now, memory, running=running, waiting=running and waits(engine, container))
+
+    found = engine.labelled(f"{LABEL}.session")
+    with ThreadPoolExecutor(ASKED_AT_ONCE, thread_name_prefix="sandloop-ps") as threads:
+        return sorted(threads.map(look, found.keys(), found.values()), key=lambda one: one.created)
 
 
-def as_held(labels: Mapping[str, str], now: float, memory: int | None) -> Held:
-    """A container by its labels. A container made ahead is counted as in use: only its owner knows to whom it was given."""
+def as_held(labels: Mapping[str, str], now: float, memory: int | None, *, running: bool = True, waiting: bool = False) -> Held:
+    """A container by its labels, by whether it runs, and by whether its supervisor waits for a first command."""
     deadline = labels.get(f"{LABEL}.deadline", "")
+    left_over = is_left_over(labels, now, running=running)
     return Held(
         id=labels[f"{LABEL}.session"],
-        state="left over" if is_left_over(labels, now) else "in use",
+        state="left over" if left_over else "ready" if waiting else "in use",
         owner=owner_in_words(labels.get(f"{LABEL}.owner", "")),
         created=labels.get(f"{LABEL}.created", ""),
         memory=memory,
@@ -65,6 +79,29 @@ def owner_in_words(made_by: str) -> str:
         return f"{Path(f'/proc/{pid}/comm').read_text().strip()} ({pid})"
     except OSError:
         return f"process {pid}"
+
+
+def waits(engine: Engine, container: str) -> bool:
+    """Whether its supervisor still waits for its session, as the engine shows the supervisor's name. False when it can't say."""
+    import docker.errors
+
+    with translated(engine.address):
+        try:
+            said: dict[str, Any] = cast("Any", engine.client).top(container, ps_args="-eo pid,ppid,comm")
+        except (docker.errors.APIError, ValueError):  # it is just going, or the engine knows no such list
+            return False
+    return is_waiting(cast("list[list[str]]", said.get("Processes") or []))
+
+
+def is_waiting(processes: Iterable[Sequence[str]]) -> bool:
+    """Whether the first of a container's processes, by number, parent's number and name, is a supervisor that waits. Pure.
+
+    All others descend from it, whatever they call themselves: its parent alone is not among them.
+    """
+    rows = [tuple(row) for row in processes]
+    numbers = {row[0] for row in rows if row}
+    first = [row for row in rows if len(row) != 3 or row[1] not in numbers]
+    return len(first) == 1 and first[0][2:] == (WAITING,)
 
 
 def memory_held(engine: Engine, container: str) -> int | None:

@@ -25,6 +25,7 @@ from sandloop_sandbox.container import LABEL, Container
 from sandloop_sandbox.docker import open_docker
 from sandloop_sandbox.engine import Engine
 from sandloop_sandbox.image import ensure_image
+from sandloop_sandbox.inventory import held
 from sandloop_sandbox.pool import Pool
 from sandloop_sandbox.session import LineSession
 
@@ -82,6 +83,20 @@ async def test_one_that_comes_ready_is_as_closed_as_any_and_nobody_used_it(own_p
         ran = await run(session, "import os; print(os.listdir('.'), os.listdir('/tmp'), os.listdir('/sys/class/net'))")
         assert ran.stdout == "[] [] ['lo']\n"
         await says(session, "import sys; assert {'numpy', 'pandas', 'matplotlib'} <= set(sys.modules)")
+
+
+async def test_ps_tells_one_that_waits_from_one_that_works(own_pool: Pool, engine: Engine, ours: Ours) -> None:
+    def states() -> list[str]:
+        return sorted(one.state for one in held(engine) if one.id in mine)
+
+    async with closing(await opened()) as first:
+        await until(lambda: own_pool.ready() == 1)
+        mine = {labels[f"{LABEL}.session"] for id_, labels in engine.labelled(f"{LABEL}.session").items() if id_ in ours()}
+        assert (first.opened.id in mine, states()) == (True, ["in use", "ready"])
+        async with closing(await opened()) as second:
+            assert second.opened.warm
+            await says(second, "1")
+            assert (second.opened.id in mine, states()) == (True, ["in use", "in use"])
 
 
 async def test_each_session_has_a_container_and_a_user_of_its_own(own_pool: Pool) -> None:

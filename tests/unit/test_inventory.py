@@ -15,7 +15,16 @@ from sandloop.script import language_of
 from sandloop.sizes import human_time
 from sandloop_sandbox import owner
 from sandloop_sandbox.doctor import of_options
-from sandloop_sandbox.inventory import BUILD_SECONDS, KEPT_SECONDS, Image, as_held, memory_of, out_of_date, owner_in_words
+from sandloop_sandbox.inventory import (
+    BUILD_SECONDS,
+    KEPT_SECONDS,
+    Image,
+    as_held,
+    is_waiting,
+    memory_of,
+    out_of_date,
+    owner_in_words,
+)
 
 NOW = 1_800_000_000.0
 ENDED = f"{owner.host_id()} {os.getpid()} 1"
@@ -44,6 +53,40 @@ def test_a_container_is_left_over_when_its_owner_is_gone_or_its_time_is(made_by:
     one = as_held(labels(made_by, deadline), NOW, 5)
     assert (one.id, one.state, one.memory) == ("0123", state, 5)
     assert one.deadline.startswith("2027-01-15T")
+
+
+@pytest.mark.parametrize(
+    ("made_by", "running", "waiting", "state"),
+    [
+        (owner.me(), True, True, "ready"),
+        (owner.me(), True, False, "in use"),
+        (ENDED, True, True, "ready"),
+        (ENDED, True, False, "in use"),
+        (ENDED, False, False, "left over"),
+    ],
+)
+def test_one_that_may_outlive_its_maker_is_left_over_when_it_does_not_run(
+    made_by: str, running: bool, waiting: bool, state: str
+) -> None:
+    given_away = labels(made_by) | {"dev.sandloop.shared": "1"}
+    assert as_held(given_away, NOW, 5, running=running, waiting=waiting).state == state
+
+
+@pytest.mark.parametrize(
+    ("processes", "waiting"),
+    [
+        ([["70", "2", "sandloop-ready"], ["71", "70", "python3"], ["75", "70", "python3"]], True),
+        ([["71", "70", "python3"], ["70", "2", "sandloop-ready"]], True),
+        ([["70", "2", "sandloop"], ["71", "70", "python3"]], False),
+        ([["70", "2", "python3"], ["71", "70", "sandloop-ready"]], False),
+        ([["70", "2", "sandloop"], ["71", "9", "sandloop-ready"]], False),
+        ([["70", "2", "sandloop-ready"], ["71"]], False),
+        ([["70", "2", "sandloop-ready"], []], False),
+        ([], False),
+    ],
+)
+def test_only_the_first_process_says_that_a_container_waits(processes: list[list[str]], waiting: bool) -> None:
+    assert is_waiting(processes) is waiting
 
 
 def test_an_owner_is_named_by_its_program_while_it_lives() -> None:

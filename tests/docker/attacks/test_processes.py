@@ -47,6 +47,18 @@ for pid in pids:
     assert await value(shared, source) == (1, [])
 
 
+async def test_no_process_but_itself_can_name_pid_1(shared: SandboxSession) -> None:
+    source = """
+import os
+before, came = open('/proc/1/comm').read(), []
+for path in ('/proc/1/comm', '/proc/1/task/1/comm'):
+    try: came.append(os.write(os.open(path, os.O_WRONLY), b'sandloop-ready'))
+    except OSError: pass
+(came, open('/proc/1/comm').read() == before)
+"""
+    assert await value(shared, source) == ([], True)
+
+
 async def test_the_code_holds_no_descriptors_of_ours_but_its_own_lines(shared: SandboxSession) -> None:
     source = """
 import os
