@@ -11,6 +11,8 @@ import secrets
 import subprocess
 import threading
 import time
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from sandloop.errors import SandboxError, SandboxLost
 from sandloop.events import SandboxOpened
@@ -105,10 +107,15 @@ class BubblewrapCage:
         cores = len(os.sched_getaffinity(0))
         inside = supervisor_arguments(self.limits, self.who, cores)
         try:
-            self._process = start(program, prepared, self.limits, self.who, inside, link.streams())
+            self._process = self._started(program, prepared, inside, link.streams())
         finally:
             link.given()
         self._line = Line(link, multiplexed=False, complaint=link.complaint)
+
+    def _started(
+        self, program: Program, prepared: Prepared, inside: Sequence[str], streams: Mapping[str, Any]
+    ) -> subprocess.Popen[bytes]:
+        return start(program, prepared, self.limits, self.who, inside, streams)
 
     def _check(self) -> None:
         line = self.line

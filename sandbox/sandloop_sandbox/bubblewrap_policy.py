@@ -121,6 +121,8 @@ def command_line(bwrap: str, shown: Shown, who: Who, limits: Limits, given: Desc
     for inside, descriptor in given.files.items():
         command += ["--perms", "0444", "--ro-bind-data", str(descriptor), inside]
     command += ["--proc", "/proc", "--dev", "/dev"]
+    # The kernel lets whoever owns a namespace write its settings, whatever his capabilities.
+    command += ["--ro-bind", "/proc/sys", "/proc/sys"]
     for path in shown.hidden_files:
         command += ["--ro-bind", "/dev/null", path]
     for path in (*shown.hidden_folders, "/dev/pts"):  # terminals are counted for the whole machine, and no step has one

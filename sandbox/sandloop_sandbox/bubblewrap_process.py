@@ -9,7 +9,7 @@ import os
 import platform
 import socket
 import subprocess
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
 from typing import Any, cast
@@ -28,13 +28,20 @@ _KEPT_STDERR = 4_000
 
 
 def start(
-    program: Program, prepared: Prepared, limits: Limits, who: Who, inside: Sequence[str], streams: Mapping[str, Any]
+    program: Program,
+    prepared: Prepared,
+    limits: Limits,
+    who: Who,
+    inside: Sequence[str],
+    streams: Mapping[str, Any],
+    change: Callable[[list[str]], list[str]] | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Start bubblewrap with a program inside. Raises `BubblewrapUnavailable`."""
+    """Start bubblewrap with a program inside; the proof changes the command. Raises `BubblewrapUnavailable`."""
     with contextlib.ExitStack() as stack:
         given = {path: stack.enter_context(_readable(text.encode())) for path, text in session_files(who.uid).items()}
         descriptors = Descriptors(seccomp=stack.enter_context(_readable(_seccomp())), files=given)
         command = command_line(program.path, shown(prepared), who, limits, descriptors, inside)
+        command = change(command) if change is not None else command
         # The kernel tells the child of its parent's death when the thread dies that started it, so that is one that stays.
         options: dict[str, Any] = {**streams, "env": {}, "cwd": "/", "pass_fds": (descriptors.seccomp, *given.values())}
         if who.own_uid:

@@ -63,6 +63,8 @@ class Ground(Protocol):
     """Whether the code runs on another kernel than this machine's, which answers in its own way."""
     lacks: Mapping[str, str]
     """Controls that this engine can't have, each with the reason."""
+    shown: frozenset[str]
+    """Folders and files of this machine that the sandbox is shown on purpose, by their place inside; read-only."""
 
     async def open(self, limits: Limits) -> SandboxSession:
         """A fresh session. Raises a `SandboxError`."""

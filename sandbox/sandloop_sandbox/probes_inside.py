@@ -8,7 +8,7 @@ from typing import Any
 from sandloop.errors import SandboxError
 from sandloop.events import CodeRan, InputFile
 from sandloop.ports import LocalFile
-from sandloop_sandbox.attack import lines, tell, with_host
+from sandloop_sandbox.attack import tell, with_host
 from sandloop_sandbox.judging import attempts, needs, not_made, refused
 from sandloop_sandbox.probe import Probe, Seen, Stage, Verdict
 
@@ -94,7 +94,6 @@ for place in ('/workspace', '/tmp'):
         else: os.remove(path)
 tell(ran=ran)
 """
-look = lines(_LOOK)
 
 
 async def _signals(stage: Stage) -> Seen:
@@ -125,6 +124,12 @@ def _hidden(pid: str) -> Any:
         return next((one for one in verdicts if not one.held), verdicts[0])
 
     return needs("helpers", judge)
+
+
+async def look(stage: Stage) -> Seen:
+    """In a session whose first step asks for the libraries: else there may be no helper yet."""
+    session = await stage.open()
+    return with_host(await tell(session, stage.given, _LOOK), stage, session)
 
 
 async def _forge(stage: Stage) -> Seen:

@@ -17,7 +17,7 @@ for name, call_, *arguments in (('setuid', os.setuid, 0), ('setgid', os.setgid, 
 tell(uids=os.getresuid(), gids=os.getresgid(), groups=os.getgroups())
 """
 _STATUS = """
-def status(pid): return dict(line.rstrip().split(':\\t', 1) for line in open(f'/proc/{pid}/status') if ':\\t' in line)
+def status(pid): return dict(line.rstrip('\\n').split(':\\t', 1) for line in open(f'/proc/{pid}/status') if ':\\t' in line)
 def mine(pid): return {key: status(pid).get(key, 'missing') for key in
                        ('CapInh', 'CapPrm', 'CapEff', 'CapBnd', 'CapAmb', 'NoNewPrivs', 'Seccomp')}
 bounding = [number for number in range(64) if libc.prctl(23, number, 0, 0, 0) == 1]

@@ -17,7 +17,8 @@ def table(path, head):
     except FileNotFoundError: return 0
 try: routes6 = sum(line.split()[-1] != 'lo' for line in open('/proc/net/ipv6_route'))
 except FileNotFoundError: routes6 = 0
-tell(interfaces=sorted(os.listdir('/sys/class/net')), routes=table('/proc/net/route', 1), routes6=routes6,
+interfaces = sorted(os.listdir('/sys/class/net')) if os.path.isdir('/sys') else []
+tell(interfaces=interfaces, routes=table('/proc/net/route', 1), routes6=routes6,
      devices=sorted(line.split(':')[0].strip() for line in open('/proc/net/dev').read().splitlines()[2:]))
 """
 _HOST = """

@@ -11,7 +11,8 @@ from sandloop_sandbox.probe import PROOF_LIMITS, Probe, Seen, Stage, Verdict
 _ONE = """
 blocks, piece = [], 32_000_000
 while len(blocks) * piece < given['memory'] * 1.25:
-    blocks.append(b'x' * piece)
+    try: blocks.append(b'x' * piece)
+    except MemoryError: blocks.clear(); raise   # where the variables stay, others come after this
     tell(taken=len(blocks) * piece)
 tell(taken=len(blocks) * piece, all=True)
 """

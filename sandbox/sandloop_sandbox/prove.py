@@ -62,7 +62,7 @@ def prove_on(ground: Ground, host: Host, on_progress: OnProgress, only: Collecti
 async def _prove(ground: Ground, host: Host, probes: Sequence[Probe], on_progress: OnProgress) -> list[Proof]:
     found: dict[str, Proof] = {}
     with Witness() as witness:
-        told = {**witness.given(), **given(PROOF_LIMITS, host), "own_kernel": ground.own_kernel}
+        told = {**witness.given(), **given(PROOF_LIMITS, host), "own_kernel": ground.own_kernel, "shown": sorted(ground.shown)}
         stages: dict[Room, _Stage] = {}
         for probe in probes:
             stages.setdefault(probe.room, _Stage(ground, told, witness))

@@ -34,6 +34,7 @@ class DockerGround:
     """A `Ground` on a Docker engine."""
 
     lacks: Mapping[str, str] = {}
+    shown: frozenset[str] = frozenset()
 
     def __init__(self, found: Engine, image: str, options: SandboxOptions, weaken: Weakening | None) -> None:
         self.own_kernel = options.runtime is not None and options.runtime not in ("runc", "crun")

@@ -61,7 +61,8 @@ class Witness:
         """What this machine's kernel says of a container's PID 1; empty where its processes are none of ours."""
         pid, container = about.get("State", {}).get("Pid", 0), str(about.get("Id", ""))
         try:
-            ours = bool(container) and container in Path(f"/proc/{pid}/cgroup").read_text()
+            # A container's number may be one of a virtual machine's.
+            ours = bool(pid and about.get("Here")) or (bool(container) and container in Path(f"/proc/{pid}/cgroup").read_text())
         except OSError:
             return {}
         return status(pid) if ours else {}

@@ -27,12 +27,13 @@ def weak_image(engine: Engine) -> Iterator[str]:
     """The sandbox image with a set-id program and a volume."""
     client: Any = engine.client
     base = ensure_image(engine.client, lambda line: None)
+    name = f"sandloop-test/weak:{os.getpid()}"
     make = "cp /bin/true /usr/local/bin/gain && chmod 4755 /usr/local/bin/gain && mkdir -m 777 /data"
     text = f"FROM {base}\nUSER 0\nRUN {make}\nVOLUME /data\n"
-    *_, last = client.build(fileobj=io.BytesIO(text.encode()), rm=True, decode=True, tag="sandloop-test/weak:latest")
+    *_, last = client.build(fileobj=io.BytesIO(text.encode()), rm=True, decode=True, tag=name)
     assert "error" not in last, last
-    yield "sandloop-test/weak:latest"
-    client.remove_image("sandloop-test/weak:latest", force=True)
+    yield name
+    client.remove_image(name, force=True)
 
 
 def test_every_control_holds_here() -> None:
