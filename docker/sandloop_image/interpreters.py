@@ -21,6 +21,8 @@ PYTHON = "/usr/local/bin/python3"
 LOADING_SECONDS = 60.0
 """How long the zygote may take to import its libraries on a slow, busy machine."""
 FORK_SECONDS = 10.0
+MOST_FAILURES = 3
+"""Zygotes that ended before they were ready, one after the other: then every kernel starts plain."""
 MAX_DEAD, BURY_SECONDS = 8, 1.0
 BURY = 0
 """Number of the cell that asks the kernel to take note of its dead children."""
@@ -82,7 +84,7 @@ class Interpreters:
         self.exits: dict[int, int] = {}
         self._ready = self._ordered = False
         self._text = b""
-        self.zygotes_killed = 0
+        self.zygotes_killed = self._failures = 0
         self.in_step = False
         """A kernel that dies in its step is replaced when its output has been heard."""
         self._killed = 0
@@ -115,6 +117,7 @@ class Interpreters:
             self.kernel = None
         if self.zygote is not None and self.zygote in self.exits:
             self.zygotes_killed += self.exits[self.zygote] == KILLED
+            self._failures = 0 if self._ready else self._failures + 1
             self._start_zygote()
         while len(self.exits) > _MAX_EXITS:
             del self.exits[next(iter(self.exits))]
@@ -135,9 +138,11 @@ class Interpreters:
     def await_kernel(self) -> None:
         """Wait until a kernel with the libraries is there; while nobody's code runs, only the host's patience bounds it."""
         self.prepare()
-        while self.kernel is None:
-            self._host.wait(None, *self.watched())
+        while self.kernel is None and self._failures < MOST_FAILURES:
+            self._host.wait(None if self.zygote is not None else 0.05, *self.watched())
             self.look()
+        if self.kernel is None:
+            self._start_plain()
 
     def ensure_kernel(self, source: str) -> int:
         """The pid of the kernel: the one there is, or the quickest to have that will do for this source."""
@@ -155,9 +160,11 @@ class Interpreters:
                 end = min(end, time.monotonic() + FORK_SECONDS)
             self._host.wait(0.05, *self.watched())
             self.look()
-        if self.kernel is None:
-            self.pipes.empty()
-            self.kernel = self._spawn(program("kernel"), "/", self.pipes.kernels())
+        return self.kernel if self.kernel is not None else self._start_plain()
+
+    def _start_plain(self) -> int:
+        self.pipes.empty()
+        self.kernel = self._spawn(program("kernel"), "/", self.pipes.kernels())
         return self.kernel
 
     def start(
@@ -240,6 +247,11 @@ class Interpreters:
         self._replies, replies_w = os.pipe()
         os.set_blocking(self._replies, False)
         self._ready, self._ordered, self._text = False, False, b""
+        self.zygote = None
+        if self._failures >= MOST_FAILURES:
+            os.close(orders_r)
+            os.close(replies_w)
+            return
         null = os.open("/dev/null", os.O_WRONLY | os.O_CLOEXEC)
         mine = {1: null, 2: null, **self.pipes.kernels(), 14: orders_r, 15: replies_w}
         try:
