@@ -34,6 +34,7 @@ from sandloop_sandbox.container import START_SECONDS, answer
 from sandloop_sandbox.policy import Host
 from sandloop_sandbox.probe import PROOF_LIMITS
 from sandloop_sandbox.prove import prove_on
+from sandloop_sandbox.prove_docker import hashable
 from sandloop_sandbox.session import LineSession
 
 Change = Mapping[str, Any]
@@ -158,7 +159,7 @@ def changed(command: Sequence[str], change: Change) -> list[str]:
 
 def hold(asked: Mapping[str, Any]) -> None:
     """The client that is going to be killed: opens a session, says its id, and waits."""
-    given: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in asked["options"].items()}
+    given: dict[str, Any] = {name: hashable(value) for name, value in asked["options"].items()}
     options, program = SandboxOptions(**given), find_program()
     prepared = packages(program, options, lambda line: None)
     session = open_weakened(program, prepared, PROOF_LIMITS, options, asked["change"])

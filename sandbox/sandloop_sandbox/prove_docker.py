@@ -147,12 +147,13 @@ def changed(config: Mapping[str, Any], change: Change) -> dict[str, Any]:
 def hold(asked: Mapping[str, Any]) -> None:
     """The client that is going to be killed: opens a session, says its id, and waits."""
     options: Mapping[str, Any] = asked["options"]
-    given: dict[str, Any] = {name: _hashable(value) for name, value in options.items()}
+    given: dict[str, Any] = {name: hashable(value) for name, value in options.items()}
     session = open_weakened(engine(), asked["image"], PROOF_LIMITS, SandboxOptions(**given), asked["change"])
     print("open", session.opened.id, flush=True)
     while True:
         time.sleep(60)
 
 
-def _hashable(value: Any) -> Any:
+def hashable(value: Any) -> Any:
+    """A value of an option as it was before it went through JSON."""
     return tuple(value) if isinstance(value, list) else value  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
