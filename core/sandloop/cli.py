@@ -149,7 +149,9 @@ def _finish(result: Result | None, output: Path | None, as_json: bool, console: 
     usage = result.usage
     if usage.input_tokens or usage.output_tokens:
         cost = f", about ${result.cost:.4f}" if result.cost is not None else ""
-        console.print(f"[dim]{usage.input_tokens} tokens in, {usage.output_tokens} out{cost}[/]", highlight=False)
+        if result.estimated_container_cost is not None:
+            cost += f", at the provider about ${result.estimated_container_cost:.4f} more (container time estimated)"
+        console.print(f"[dim]{usage.input_tokens} tokens in, {usage.output_tokens} out{cost}[/]", highlight=False, soft_wrap=True)
 
 
 @app.command()

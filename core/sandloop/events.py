@@ -205,7 +205,11 @@ class FileMade:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """Tokens of one reply, by kind. `cost` in US dollars, None when unknown, never a guess of 0."""
+    """Tokens of one reply, by kind. `cost` in US dollars, None when unknown, never a guess of 0.
+
+    No provider reports the time of its containers, so what stands here of it is an estimate from this side's clock and the
+    provider's published price: no billed figure, and never part of `cost`. None: no container of a known price was in use.
+    """
 
     model: str
     input_tokens: int = 0
@@ -216,6 +220,11 @@ class Usage:
     cache_write_tokens: int = 0
     reasoning_tokens: int = 0
     cost: float | None = None
+    """Of the tokens."""
+    container_seconds: float | None = None
+    """Estimated: time for which the provider's container was in use, beyond what earlier replies told."""
+    container_cost: float | None = None
+    """Estimated: US dollars for that time, beyond what earlier replies told."""
     kind: Literal["usage"] = "usage"
 
 

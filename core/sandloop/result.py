@@ -226,12 +226,20 @@ class Result:
             cache_write_tokens=sum(u.cache_write_tokens for u in parts),
             reasoning_tokens=sum(u.reasoning_tokens for u in parts),
             cost=total_cost(parts),
+            container_seconds=_known_sum([u.container_seconds for u in parts]),
+            container_cost=_known_sum([u.container_cost for u in parts]),
         )
 
     @property
     def cost(self) -> float | None:
-        """US dollars; None when any part is unknown, never a guess of 0."""
+        """US dollars of the tokens; None when any part is unknown, never a guess of 0."""
         return self.usage.cost
+
+    @property
+    def estimated_container_cost(self) -> float | None:
+        """US dollars for the time of the provider's containers, estimated from this side's clock and the published price: no
+        billed figure, and not part of `cost`. None on the local route, and where no price is known."""
+        return self.usage.container_cost
 
     def to_json(self, *, files: bool = False) -> str:
         """The whole result as JSON; `files=True` puts the files' bytes in, as base64."""
@@ -241,6 +249,7 @@ class Result:
             "answered": self.answered,
             "text": self.text,
             "cost": self.cost,
+            "estimated_container_cost": self.estimated_container_cost,
             "checks": [{"number": c.number, "where": c.where} for c in self.checks],
             "files": [{"name": f.name, "size": f.size, "mime": f.mime, "sha256": f.sha256} for f in self.files],
             "events": [codec.to_plain(codec.scrub(e)) for e in self.events],
@@ -291,3 +300,9 @@ def total_cost(usages: Sequence[Usage]) -> float | None:
     costs = [u.cost for u in usages]
     known = [c for c in costs if c is not None]
     return sum(known) if known and len(known) == len(costs) else None
+
+
+def _known_sum(values: Sequence[float | None]) -> float | None:
+    """The sum of what is known; None when nothing is."""
+    known = [value for value in values if value is not None]
+    return sum(known) if known else None

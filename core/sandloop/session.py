@@ -31,6 +31,7 @@ from sandloop.events import (
     ReplyEnded,
     RouteChosen,
     RunStarted,
+    Usage,
 )
 from sandloop.extraction import extract
 from sandloop.files import FileLike, Inputs
@@ -39,6 +40,7 @@ from sandloop.loop import Ask, Decline, Finish, Halt, Remind, Run, next_step
 from sandloop.options import SandboxOptions
 from sandloop.plugins import choose_model, provider_factory
 from sandloop.ports import Provider, Turn
+from sandloop.prices import own_price
 from sandloop.result import Result
 from sandloop.routing import choose_route
 from sandloop.settings import Route, Settings, resolve
@@ -78,6 +80,7 @@ class AsyncSession:
         self.settings = resolve(call, packages=packages)
         self.limits = self.settings.limits or Limits()
         choice, profile_route = choose_model(self.settings)
+        self._named = choice.provider
         self._route: Route = call.route or profile_route or self.settings.route or "auto"
         self._provider: Provider = provider_factory(choice.provider)(choice)
         self._store = FileStore(file_bytes=self.limits.file_bytes)
@@ -233,10 +236,18 @@ class AsyncSession:
         )
         async with aclosing(self._in_time(self._provider.reply(tuple(self.history), turn), began)) as events:
             async for event in events:
-                yield event
+                yield self._priced(event) if isinstance(event, Usage) else event
                 if isinstance(event, ReplyEnded) and not native:
                     for written in self._cells(event):
                         yield written
+
+    def _priced(self, usage: Usage) -> Usage:
+        """With the user's own price where there is one: it wins over what the provider says."""
+        provider, model = self._provider.name, self._provider.model
+        asked = self.settings.model or ""
+        names = [f"{p}:{m}" for m in (model, usage.model) if m for p in (provider, self._named)] + [model, usage.model]
+        price = own_price(self.settings.prices or {}, [asked, *names])
+        return usage if price is None else replace(usage, cost=price.cost(usage))
 
     def _check(self, text: str) -> tuple[Check, ...]:
         return unsupported(text, evidence(self.history, self._store))

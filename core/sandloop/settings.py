@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from sandloop.errors import BadSetting
 from sandloop.limits import Limits
 from sandloop.options import SandboxOptions
+from sandloop.prices import Price
 from sandloop.settings_sandbox import FIELDS as _SANDBOX
 from sandloop.settings_sandbox import checked_options, only_from_project, sandbox_table, truth
 
@@ -60,13 +61,18 @@ class Settings:
     base_url: str | None = None
     """The server's address, for a provider that takes one."""
     models: Mapping[str, Profile] | None = None
+    prices: Mapping[str, Price] | None = None
+    """What tokens cost, by a profile's name, `provider:model` or a model's own name."""
 
 
 DEFAULTS = Settings(
-    model="claude", route="auto", limits=Limits(), preview=True, show_pictures=True, sandbox=SandboxOptions(), models={}
+    model="claude", route="auto", limits=Limits(), preview=True, show_pictures=True, sandbox=SandboxOptions(), models={}, prices={}
 )
 _PLAIN = ("model", "route", "preview", "show_pictures", "base_url")
 _LIMITS = {f.name: f.type for f in fields(Limits)}
+_PRICE = tuple(f.name for f in fields(Price))
+MAX_PRICE = 1e6
+"""Of a million tokens, in US dollars: a dollar a token. More is a slip."""
 _ENVIRONMENT = {
     **dict.fromkeys(_PLAIN, ""),
     **dict.fromkeys(_LIMITS, "limits"),
@@ -76,13 +82,13 @@ _ENVIRONMENT = {
 
 
 def layered(*nearest_first: Settings) -> Settings:
-    """The first layer that says something wins, field by field; limits and profiles are merged one by one."""
+    """The first layer that says something wins, field by field; limits, profiles and prices are merged one by one."""
     chosen: dict[str, Any] = {}
     for f in fields(Settings):
         said = [v for s in nearest_first if (v := getattr(s, f.name)) is not None]
         chosen[f.name] = said[0] if said else None
-        if f.name == "models":
-            chosen["models"] = {name: profile for layer in reversed(said) for name, profile in layer.items()}
+        if f.name in ("models", "prices"):
+            chosen[f.name] = {name: row for layer in reversed(said) for name, row in layer.items()}
     return Settings(**chosen)
 
 
@@ -188,7 +194,7 @@ def _refuse_slip(variable: str) -> None:
 
 
 def _from_table(table: Mapping[str, Any], source: str) -> Settings:
-    known = (*_PLAIN, "sandbox", "limits", "models")
+    known = (*_PLAIN, "sandbox", "limits", "models", "prices")
     for name in table:
         if name not in known:
             raise BadSetting(name=name, why="does not exist", where=source, nearest=nearest(name, known))
@@ -200,7 +206,24 @@ def _from_table(table: Mapping[str, Any], source: str) -> Settings:
         chosen["route"] = route_named(chosen["route"], source)
     if "models" in table:
         chosen["models"] = {name: _profile(name, row, source) for name, row in _table("models", table["models"], source).items()}
+    if "prices" in table:
+        chosen["prices"] = {name: _price(name, row, source) for name, row in _table("prices", table["prices"], source).items()}
     return Settings(**chosen)
+
+
+def _price(model: str, row: object, source: str) -> Price:
+    table = _table(f"prices.{model}", row, source)
+    for name, value in table.items():
+        place = f"prices.{model}.{name}"
+        if name not in _PRICE:
+            raise BadSetting(name=place, why="does not exist", where=source, nearest=nearest(name, _PRICE))
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MAX_PRICE:
+            why = f"is {value!r}, but must be US dollars for a million tokens, from 0 to {MAX_PRICE:.0e}"
+            raise BadSetting(name=place, why=why, where=source)
+    for name in ("input", "output"):
+        if name not in table:
+            raise BadSetting(name=f"prices.{model}", why=f"has no '{name}'", where=source)
+    return Price(**{name: float(value) for name, value in table.items()})
 
 
 def _checked_limits(table: object, source: str) -> dict[str, Any]:

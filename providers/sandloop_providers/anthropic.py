@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import logging
+import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -36,6 +37,7 @@ from sandloop_providers.anthropic_client import (
 from sandloop_providers.anthropic_errors import KEY_VARIABLES, NAME, Fault, error_of, fault_of
 from sandloop_providers.anthropic_files import RemoteFiles
 from sandloop_providers.anthropic_stream import Reading
+from sandloop_providers.container_time import ANTHROPIC, ContainerClock
 from sandloop_providers.prices import cost_of
 
 if TYPE_CHECKING:
@@ -61,6 +63,7 @@ class Claude:
         self._can: Capabilities | None = None
         self._files = RemoteFiles(key=self._key, model=model, address=shown(address))
         self._dead: set[str] = set()
+        self._clock = ContainerClock(ANTHROPIC)
         self._restarted: wire.Restart | None = None
 
     async def capabilities(self) -> Capabilities:
@@ -76,6 +79,7 @@ class Claude:
         """One reply, streamed. Once its code has begun to come, the request is never sent again: the error says what ran."""
         client, messages = self._opened(), fitted(conversation(history), turn.limits.context_tokens)
         container = self._container(history) if turn.native else None
+        began = time.monotonic()
         if turn.native:
             await self._files.upload(client, turn.files)
         while True:
@@ -98,7 +102,7 @@ class Claude:
                 break
             yield self._restart(messages, container, fault)
             container = None
-        async for event in self._spent(reading):
+        async for event in self._spent(reading, reading.container or container, began):
             yield event
         async for made in self._files.download(client, reading.outputs, turn):
             yield made
@@ -183,7 +187,7 @@ class Claude:
                 found[made.sha256] = wire.Picture(made.mime, base64.b64encode(await path.read_bytes()).decode())
         return found
 
-    async def _spent(self, reading: Reading) -> AsyncGenerator[Event]:
+    async def _spent(self, reading: Reading, container: str | None, began: float) -> AsyncGenerator[Event]:
         """The tokens of the reply, also of one that broke off."""
         usage = reading.usage()
         if usage is None:
@@ -198,7 +202,11 @@ class Claude:
             cache_write_tokens=usage.cache_write_tokens,
         )
         # In a thread: the price list takes 0.2 s to load, once.
-        yield replace(usage, cost=await anyio.to_thread.run_sync(price) if reading.list_price else None)
+        usage = replace(usage, cost=await anyio.to_thread.run_sync(price) if reading.list_price else None)
+        if container:
+            seconds, dollars = self._clock.used(container, began, time.monotonic())
+            usage = replace(usage, container_seconds=seconds, container_cost=dollars)
+        yield usage
 
 
 def _repeated(times: int, *, native: bool) -> str:

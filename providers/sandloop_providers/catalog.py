@@ -11,6 +11,7 @@ from sandloop.errors import BadSetting, MissingKey, UsageError
 from sandloop.ports import ModelChoice, Provider, ProviderAbout
 from sandloop_providers.chat import NO_KEY, PICTURES_PARAMETER, TOOLS_PARAMETER, Chat, Server
 from sandloop_providers.chat_shape import Shape
+from sandloop_providers.container_time import OPENAI, Rate
 from sandloop_providers.mistral import Mistral
 from sandloop_providers.responses import API_PARAMETER, TOOL_PARAMETER, Account, Responses
 from sandloop_providers.responses import checked as checked_responses
@@ -118,6 +119,9 @@ class Vendor:
 class OpenAI(Vendor):
     """OpenAI's own row: it runs code itself, through the Responses API."""
 
+    containers: Rate | None = None
+    """How the time of containers is billed; None: unknown."""
+
     def __call__(self, choice: ModelChoice) -> Provider:
         """Raises `MissingKey` and `BadSetting`."""
         api, tool = checked_responses(choice.parameters)
@@ -132,6 +136,7 @@ class OpenAI(Vendor):
             key_variables=self.key_variables,
             prices=self.prices,
             keeps_environment=self.keeps_environment,
+            containers=self.containers,
         )
         return Responses(account, model=chat.model, chat=chat, parameters=parameters, api=api, tool=tool)
 
@@ -170,6 +175,7 @@ openai = OpenAI(
     keeps_environment=True,
     native="code interpreter, with files",
     limits="512 MB a file, container kept for the session, 20 idle minutes",
+    containers=OPENAI,
 )
 mistral = MistralVendor(
     name="mistral",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import re
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -28,6 +29,7 @@ from sandloop_providers import responses_wire as wire
 from sandloop_providers.chat import Chat, picture_urls
 from sandloop_providers.chat_client import ANSWER_BYTES, open_client, parsed
 from sandloop_providers.chat_errors import Fault, error_of, fault_of
+from sandloop_providers.container_time import ContainerClock, Rate
 from sandloop_providers.http_errors import plain
 from sandloop_providers.prices import cost_of
 from sandloop_providers.responses_container import RemoteContainer
@@ -58,6 +60,8 @@ class Account:
     key_variables: tuple[str, ...]
     prices: str | None
     keeps_environment: bool
+    containers: Rate | None = None
+    """How the time of containers is billed; None: unknown."""
 
 
 class Responses:
@@ -71,6 +75,8 @@ class Responses:
         self._client: AsyncOpenAI | None = None
         self._remote = RemoteContainer(key=account.key)
         self._lost_at: int | None = None
+        self._clock = ContainerClock(account.containers) if account.containers is not None else None
+        self._began = 0.0
 
     async def capabilities(self) -> Capabilities:
         """There is no question a server answers: it is taken to run code, and a refusal shows at the first reply."""
@@ -83,6 +89,7 @@ class Responses:
                 yield event
             return
         client, messages = self._opened(), fitted(conversation(history), turn.limits.context_tokens)
+        self._began = time.monotonic()
         while True:
             reading = Reading(family=wire.NATIVE if turn.native else wire.LOCAL, output_kept=turn.limits.output_kept)
             fault: Fault | None = None
@@ -114,7 +121,7 @@ class Responses:
         for event in reading.unanswered():
             yield event
         if (usage := reading.usage()) is not None:
-            yield await self._priced(usage)
+            yield self._with_container(await self._priced(usage), native=turn.native)
         if turn.native and self._remote.id and reading.began:
             async for made in self._remote.made(client, reading.pictures, reading.cited, reading.last_code, turn):
                 yield made
@@ -200,6 +207,12 @@ class Responses:
             key=account.key,
             variables=account.key_variables,
         )
+
+    def _with_container(self, usage: Usage, *, native: bool) -> Usage:
+        if not native or not self._remote.id or self._clock is None:
+            return usage
+        seconds, dollars = self._clock.used(self._remote.id, self._began, time.monotonic())
+        return replace(usage, container_seconds=seconds, container_cost=dollars)
 
     async def _priced(self, usage: Usage) -> Usage:
         usage = replace(usage, model=usage.model or self.model)

@@ -30,7 +30,7 @@ def test_every_setting_is_on_the_page_with_its_variable() -> None:
     page = (ROOT / "docs/settings.md").read_text("utf-8")
     for name in Settings.__dataclass_fields__:
         assert f"`{name}`" in page or f"[{name}" in page
-        assert name in ("limits", "models", "sandbox") or f"`{PREFIX}{name.upper()}`" in page
+        assert name in ("limits", "models", "prices", "sandbox") or f"`{PREFIX}{name.upper()}`" in page
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)

@@ -67,6 +67,19 @@ def test_cost_is_unknown_when_any_part_is() -> None:
     assert result(extra=(Usage(model="m", cost=0.25),)).cost == 0.75
 
 
+def test_container_time_is_an_estimate_apart_from_the_cost() -> None:
+    whole = result(extra=(Usage(model="m", cost=0.25, container_seconds=30, container_cost=0.0075),))
+    assert (whole.cost, whole.estimated_container_cost, whole.usage.container_seconds) == (0.75, 0.0075, 30)
+    assert result().estimated_container_cost is None
+    assert Result.from_json(whole.to_json()).estimated_container_cost == 0.0075
+
+
+def test_a_result_written_before_container_time_was_known_is_still_read() -> None:
+    old = result().to_json().replace(', "container_seconds": null, "container_cost": null', "")
+    assert 'container_cost": null, "kind' not in old
+    assert Result.from_json(old) == result()
+
+
 def test_json_there_and_back_keeps_events_and_files() -> None:
     whole = result(("a.png", PNG), ("sub/b.png", b"b"))
     again = Result.from_json(whole.to_json(files=True))

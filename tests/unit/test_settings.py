@@ -11,6 +11,7 @@ from sandloop.errors import BadSetting, MissingKey, UnknownModel
 from sandloop.limits import Limits
 from sandloop.options import SandboxOptions
 from sandloop.plugins import choose_model
+from sandloop.prices import Price
 from sandloop.settings import Profile, Settings, resolve
 
 
@@ -69,6 +70,14 @@ def test_limits_of_the_call_replace_all_others(home: Path) -> None:
         ("[models.x]\nmodel = 'y'", "no 'provider'"),
         ("[models.x]\nprovider = 'p'\napi_key = 's3cret'", "key_variable"),
         ("[models.x]\nprovider = 'p'\nbase_ulr = 'y'", "Did you mean 'base_url'"),
+        ("[prices.m]\ninput = 1", "has no 'output'"),
+        ("[prices.m]\ninput = 1\noutput = '2'", "prices.m.output"),
+        ("[prices.m]\ninput = nan\noutput = 1", "for a million tokens"),
+        ("[prices.m]\ninput = -1\noutput = 1", "for a million tokens"),
+        ("[prices.m]\ninput = true\noutput = 1", "for a million tokens"),
+        ("[prices.m]\ninput = 1\noutput = 1\ncahced = 1", "Did you mean 'cached'"),
+        ("prices = 3", "must be a table"),
+        ("prices.m = 3", "must be a table"),
         ("not toml", "can't be read"),
         ("base_url = 'https://evil.example/v1'", "may name only this machine"),
         ("base_url = 'http://127.0.0.1@evil.example/v1'", "may name only this machine"),
@@ -83,6 +92,18 @@ def test_a_wrong_setting_is_named_with_its_file(home: Path, project: str, says: 
         resolved(home, project=project)
     assert "sandloop.toml" in str(raised.value)
     assert "s3cret" not in str(raised.value)
+
+
+def test_prices_are_layered_one_by_one(home: Path) -> None:
+    user = "[prices.a]\ninput = 1\noutput = 2\n[prices.'openai:b']\ninput = 3\noutput = 4\ncached = 0.5\n"
+    project = "[prices.a]\ninput = 5\noutput = 6\n"
+    merged = resolved(home, Settings(prices={"c": Price(input=7, output=8)}), user=user, project=project).prices
+    assert merged == {
+        "a": Price(input=5, output=6),
+        "openai:b": Price(input=3, output=4, cached=0.5),
+        "c": Price(input=7, output=8),
+    }
+    assert resolved(home).prices == {}
 
 
 SANDBOX = SandboxOptions(packages=("geopandas==1.1.1", "shapely"), pool=3, warm="off", unsafe_network=True, runtime="runsc")

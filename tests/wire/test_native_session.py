@@ -52,6 +52,7 @@ def test_analyze_gives_answer_code_output_and_files_and_leaves_nothing_behind(cl
     assert (step.code.source, step.ran.stdout, step.code.origin) == ("print(3)", "3\n", "provider")
     assert result.files["chart.png"].bytes() == PNG
     assert result.usage.input_tokens == 100
+    assert result.estimated_container_cost == pytest.approx(0.05 / 12)  # five minutes are billed at least
     assert claude.files == {}
     assert len(claude.deleted) == 2
 

@@ -14,6 +14,7 @@ from sandloop import AsyncSession, Limits, Session, Settings, analyze
 from sandloop.errors import BadSetting, KeyRefused, NativeUnavailable, Overloaded, RateLimited, Refused, SandloopError, Unreachable
 from sandloop.events import CodeDelta, CodeRan, CodeWritten, Event, FellBack, FileMade, Noted, ReplyEnded, Retried, RunStarted, Text
 from sandloop.ports import ModelChoice, Provider, Turn
+from sandloop.prices import Price
 from sandloop.settings import Profile, Route
 from sandloop_providers.catalog import openai as factory
 from wire.chat_server import ChatServer, say
@@ -42,6 +43,14 @@ def openai() -> Iterator[ResponsesServer]:
         yield server
 
 
+@pytest.mark.parametrize("name", ["p", "openai:gpt-test", "gpt-test", "GPT-Test"])
+def test_a_price_of_the_users_own_is_taken(openai: ResponsesServer, name: str) -> None:
+    openai.script.append(ANSWERED)
+    own = Price(input=10, output=20, cached=2)
+    result = analyze("How many?", settings=replace(settings(openai), prices={name: own, "other": Price(input=1e5, output=1e5)}))
+    assert result.cost == pytest.approx((150 * 10 + 50 * 2 + result.usage.output_tokens * 20) / 1e6)
+
+
 def settings(server: ResponsesServer, route: Route = "native", **parameters: Any) -> Settings:
     profile = Profile(provider="openai", model="gpt-test", base_url=server.url, parameters=parameters)
     return Settings(model="p", models={"p": profile}, route=route)
@@ -58,6 +67,9 @@ def test_the_answer_comes_with_code_output_and_files_and_nothing_is_left(openai:
     assert result.files["sum.csv"].bytes() == b"3\n"
     assert (result.usage.input_tokens, result.usage.cached_tokens, result.usage.reasoning_tokens) == (200, 50, 20)
     assert (openai.uploads, openai.containers) == ({}, {})
+    assert result.cost is None
+    assert result.estimated_container_cost == pytest.approx(0.0075)  # five minutes are billed at least
+    assert 0 < (result.usage.container_seconds or 0) < 60
     assert len(openai.deleted) == 2
 
 
