@@ -38,6 +38,7 @@ from sandloop_providers.anthropic_errors import KEY_VARIABLES, NAME, Fault, erro
 from sandloop_providers.anthropic_files import RemoteFiles
 from sandloop_providers.anthropic_stream import Reading
 from sandloop_providers.container_time import ANTHROPIC, ContainerClock
+from sandloop_providers.http_errors import never_wait_long
 from sandloop_providers.prices import cost_of
 
 if TYPE_CHECKING:
@@ -138,9 +139,10 @@ class Claude:
 
     def _opened(self) -> AsyncAnthropic:
         if self._client is None:
-            from anthropic import AsyncAnthropic
+            from anthropic import AsyncAnthropic, DefaultAsyncHttpxClient
 
-            self._client = AsyncAnthropic(base_url=self._address, **dict[str, Any](self._credential))
+            http = DefaultAsyncHttpxClient(event_hooks={"response": [never_wait_long]})
+            self._client = AsyncAnthropic(base_url=self._address, http_client=http, **dict[str, Any](self._credential))
         return self._client
 
     def _container(self, history: Sequence[Event]) -> str | None:

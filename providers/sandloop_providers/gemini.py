@@ -45,7 +45,6 @@ CLOSE_SECONDS = 10.0
 _NO_TOOL = re.compile(r"code.?execution|\btool|mime|file|unsupported", re.IGNORECASE)
 _NO_FUNCTIONS = re.compile(r"function.?(?:calling|declaration)|\btools?\b.*not supported", re.IGNORECASE)
 _BAD_KEY = re.compile(r"API.?key", re.IGNORECASE)
-_DELAY = re.compile(r"(\d+(?:\.\d+)?)s")
 log = logging.getLogger("sandloop")
 
 
@@ -175,16 +174,7 @@ class Gemini:
             return KeyRefused(provider=NAME, said=said, variables=KEY_VARIABLES)
         if native and not reading.cells and fault.status in (400, 413, 422) and _NO_TOOL.search(said):
             return NativeUnavailable(provider=NAME, said=said)
-        wait = fault.wait or retry_delay(fault.body)
-        return by_status(fault.status, provider=NAME, model=self.model, said=said, variables=KEY_VARIABLES, wait=wait)
-
-
-def retry_delay(body: Mapping[str, Any]) -> float | None:
-    """The seconds of `RetryInfo` in an error, when they are there."""
-    for detail in rows(mapping(body.get("error")).get("details")):
-        if (found := _DELAY.fullmatch(text(detail.get("retryDelay")))) is not None:
-            return float(found[1])
-    return None
+        return by_status(fault.status, provider=NAME, model=self.model, said=said, variables=KEY_VARIABLES, wait=fault.wait)
 
 
 async def _pictures(messages: Sequence[Message], turn: Turn) -> dict[str, wire.Part]:

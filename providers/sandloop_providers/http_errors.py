@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Mapping
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
 
 from sandloop.errors import BadReply, KeyRefused, ModelNotFound, Overloaded, ProviderError, RateLimited
 
+if TYPE_CHECKING:
+    import httpx2
+
 SAID_CHARS = 300
 """A sentence or two; a page of HTML says no more."""
+DAY = 86_400
+LONGEST_WAIT = 30.0
+"""Before a request is sent again. A server that asks for more is told to the user instead, who would see nothing happen."""
 _SPENT = re.compile(r"credit balance|insufficient[ _](?:balance|quota|funds)|billing|quota", re.IGNORECASE)
 """Accounts without money are told so with 400 by some."""
 
@@ -46,10 +56,40 @@ def plain(said: str, key: str) -> str:
     return (line if len(line) <= SAID_CHARS else line[:SAID_CHARS] + " …").rstrip(".") or "no reason given"
 
 
-def wait_of(headers: Mapping[str, str]) -> float | None:
-    """The seconds of `retry-after`; None when it is a date, absent, or more than a day."""
+def wait_of(headers: Mapping[str, str], *, now: float | None = None) -> float | None:
+    """The seconds a server asks to wait: `retry-after-ms`, or `retry-after` as seconds or as a date.
+
+    None when it names none, one that has passed, or more than a day.
+
+    Args:
+        now: Seconds since 1970, instead of the clock.
+    """
+    after = headers.get("retry-after", "")
+    waits = (
+        _number(headers.get("retry-after-ms", ""), 1000),
+        _number(after, 1),
+        _until(after, time.time() if now is None else now),
+    )
+    return next((wait for wait in waits if wait is not None and 0 < wait < DAY), None)
+
+
+async def never_wait_long(response: httpx2.Response) -> None:
+    """A hook for an SDK's client: the SDKs wait for as long as they are told, one of them for weeks."""
+    if (wait_of(response.headers) or 0) > LONGEST_WAIT:
+        response.headers["x-should-retry"] = "false"
+
+
+def _number(text: str, per_second: int) -> float | None:
     try:
-        wait = float(headers.get("retry-after", ""))
+        return float(text) / per_second
     except ValueError:
         return None
-    return wait if 0 < wait < 86_400 else None
+
+
+def _until(text: str, now: float) -> float | None:
+    """Seconds to a date such as `Wed, 21 Oct 2026 07:28:00 GMT`."""
+    try:
+        date = parsedate_to_datetime(text)
+        return (date if date.tzinfo is not None else date.replace(tzinfo=UTC)).timestamp() - now
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None

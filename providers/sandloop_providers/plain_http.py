@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 import anyio
 
-from sandloop_providers.http_errors import wait_of
+from sandloop_providers.http_errors import LONGEST_WAIT, wait_of
 from sandloop_providers.server_models import on_this_machine
 
 if TYPE_CHECKING:
@@ -28,8 +29,7 @@ LINE_BYTES = 60_000_000
 """Of one event: a picture may come in one."""
 RETRIES = 2
 AGAIN = frozenset({408, 409, 429, 500, 502, 503, 504})
-LONGEST_WAIT = 30.0
-"""A server that asks for more is told to the user instead."""
+_DELAY = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)s")
 
 
 class Fault(Exception):
@@ -43,8 +43,11 @@ class Fault(Exception):
         status: int = 0,
         wait: float | None = None,
         body: Mapping[str, Any] | None = None,
+        final: bool = False,
     ) -> None:
         self.kind, self.said, self.status, self.wait = kind, said, status, wait
+        self.final = final
+        """Whether the server says that asking again is of no use."""
         self.body: Mapping[str, Any] = body or {}
         super().__init__(said)
 
@@ -101,10 +104,16 @@ class Http:
                     fault = _fault(response.status_code, response.headers, await _whole(response))
             except (httpx2.HTTPError, httpx2.InvalidURL) as error:
                 fault = Fault("connection", str(error) or type(error).__name__)
-            if attempt == RETRIES or not (fault.kind == "connection" or fault.status in AGAIN) or (fault.wait or 0) > LONGEST_WAIT:
+            if attempt == RETRIES or not _worth_another(fault):
                 raise fault
             await anyio.sleep(fault.wait if fault.wait is not None else 0.5 * 2**attempt * random.uniform(0.75, 1))  # noqa: S311
         raise AssertionError("unreachable")
+
+
+def _worth_another(fault: Fault) -> bool:
+    if fault.final or (fault.wait or 0) > LONGEST_WAIT:
+        return False
+    return fault.kind == "connection" or fault.status in AGAIN
 
 
 async def events(response: httpx2.Response) -> AsyncIterator[Any]:
@@ -166,8 +175,23 @@ def _fault(status: int, headers: Mapping[str, str], body: bytes) -> Fault:
         whole = None
     rows: list[object] = cast("list[object]", whole) if isinstance(whole, list) and whole else [whole]
     found = mapping(rows[0])
-    return Fault("status", said_in(found) or body[:300].decode("utf-8", "replace").strip() or f"status {status}", status=status,
-                 wait=wait_of(headers), body=found)  # fmt: skip
+    return Fault(
+        "status",
+        said_in(found) or body[:300].decode("utf-8", "replace").strip() or f"status {status}",
+        status=status,
+        wait=wait_of(headers) or retry_delay(found),
+        body=found,
+        final=headers.get("x-should-retry") == "false",
+    )
+
+
+def retry_delay(body: Mapping[str, Any]) -> float | None:
+    """The seconds of Google's `RetryInfo` in an error, when they are there."""
+    details = mapping(body.get("error")).get("details")
+    for detail in cast("list[object]", details) if isinstance(details, list) else ():
+        if (found := _DELAY.fullmatch(str(mapping(detail).get("retryDelay")))) is not None:
+            return float(found[1]) or None
+    return None
 
 
 def said_in(body: Mapping[str, Any]) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +129,43 @@ async def test_a_busy_server_is_asked_again_and_that_is_told(family: Family) -> 
     with busy as server, pytest.raises(RateLimited):
         await replied(family, server.url)
     assert busy.visits > 1
+
+
+RETRY_INFO = b'{"error": {"message": "busy", "details": [{"@type": "x/google.rpc.RetryInfo", "retryDelay": "90.4s"}]}}'
+
+
+def _in_a_while() -> str:
+    return format_datetime(datetime.now(UTC) + timedelta(seconds=95), usegmt=True)
+
+
+@pytest.mark.parametrize(
+    ("header", "least", "most"),
+    [
+        (lambda: "retry-after: 90", 90, 90),
+        (lambda: "retry-after-ms: 90400", 90.4, 90.4),
+        (lambda: f"retry-after: {_in_a_while()}", 60, 95),
+        (lambda: "retry-after: 5\r\nx-should-retry: false", 5, 5),
+    ],
+    ids=["seconds", "milliseconds", "date", "not again"],
+)
+async def test_a_long_wait_is_told_and_not_sat_out(family: Family, header: Callable[[], str], least: float, most: float) -> None:
+    busy = RawServer(b'{"error": {"message": "busy"}}', status="429 Too Many Requests", kind="application/json", headers=[header()])
+    began = time.monotonic()
+    with busy as server, pytest.raises(RateLimited) as raised:
+        await replied(family, server.url)
+    assert time.monotonic() - began < 20
+    assert busy.visits == 1
+    assert raised.value.wait is not None
+    assert least <= raised.value.wait <= most
+    assert f"Try again in {raised.value.wait:.0f} s" in str(raised.value)
+
+
+@pytest.mark.parametrize("gemini", [f for f in FAMILIES if f.provider == "gemini"], ids=lambda f: f.name)
+async def test_the_wait_that_google_puts_into_the_body_is_told(gemini: Family) -> None:
+    busy = RawServer(RETRY_INFO, status="429 Too Many Requests", kind="application/json")
+    with busy as server, pytest.raises(RateLimited, match="Try again in 90 s"):
+        await replied(gemini, server.url)
+    assert busy.visits == 1
 
 
 async def test_a_server_without_trust_is_unreachable(family: Family) -> None:

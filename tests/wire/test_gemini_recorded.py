@@ -13,9 +13,9 @@ import yaml
 
 from sandloop.checks import unsupported
 from sandloop.events import CodeRan, CodeWritten, Event
-from sandloop_providers.gemini import retry_delay
 from sandloop_providers.gemini_stream import Reading
 from sandloop_providers.gemini_wire import NATIVE
+from sandloop_providers.plain_http import retry_delay
 
 ROOT = Path(__file__).parents[3] / "shared/cassettes/gemini"
 
