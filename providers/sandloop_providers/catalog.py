@@ -40,6 +40,7 @@ class Vendor:
     sees_pictures: bool = False
     prices: str | None = None
     reports_cost: bool = False
+    cuts_silently: bool = False
     keeps_environment: bool = False
     native: str = ""
     """What runs code at the vendor."""
@@ -66,6 +67,7 @@ class Vendor:
             sees_pictures=self.sees_pictures,
             prices=self.prices,
             reports_cost=self.reports_cost,
+            cuts_silently=self.cuts_silently,
             keeps_environment=self.keeps_environment,
             no_model=self.no_model or f"Name a model as '{self.name}:MODEL'",
         )
@@ -247,6 +249,7 @@ ollama = Vendor(
     address_variable="OLLAMA_HOST",
     optional_keys=("OLLAMA_API_KEY",),  # for its cloud; never sent to this machine
     local=True,
+    cuts_silently=True,
     no_model="Start it with 'ollama serve', pull a model with 'ollama pull qwen2.5-coder', and try again",
 )
 llamacpp = Vendor(

@@ -25,6 +25,7 @@ from sandloop_providers.chat_errors import Fault, error_of, fault_of
 from sandloop_providers.chat_shape import Shape, narrowed
 from sandloop_providers.chat_stream import Reading
 from sandloop_providers.chat_wire import client_tools, newest_pictures, to_wire
+from sandloop_providers.ollama import Watch, chars_of, context_of, room
 from sandloop_providers.prices import cost_of
 from sandloop_providers.server_models import on_this_machine, served_models, shown
 
@@ -59,6 +60,8 @@ class Server:
     """The server's name in the price list; None: what a token costs there is unknown."""
     reports_cost: bool = False
     """`usage.cost` holds US dollars."""
+    cuts_silently: bool = False
+    """A conversation that is longer than the server's context is cut there, and nobody is told: Ollama."""
     keeps_environment: bool = False
     """OpenAI's own server: the SDK's organisation and header variables are meant for it and for no other."""
     no_model: str = "Name one as 'PROVIDER:MODEL'"
@@ -75,6 +78,7 @@ class Chat:
         self._shape = replace(server.shape, tools=server.shape.tools and parameters.get(TOOLS_PARAMETER) is not False)
         self._sees_pictures = bool(parameters.get(PICTURES_PARAMETER, server.sees_pictures))
         self._begins_inside = False
+        self._watch = Watch() if server.cuts_silently else None
         self._client: AsyncOpenAI | None = None
 
     async def capabilities(self) -> Capabilities:
@@ -88,12 +92,15 @@ class Chat:
         """One reply, streamed. What the server says it doesn't take is left out from then on, and the reply asked for again."""
         if not await self._find_model():
             raise self._no_model()
-        messages = fitted(conversation(history), turn.limits.context_tokens)
+        messages, note = await self._fitted(history, turn)
+        if note is not None:
+            yield Noted(about="provider", text=note)
         while True:
             reading = Reading(begins_inside=self._begins_inside, sends_back=self._server.sends_back)
             fault: Fault | None = None
+            body = await self._body(messages, turn)
             try:
-                async with sent(self._opened(), await self._body(messages, turn)) as (repeated, chunks):
+                async with sent(self._opened(), body) as (repeated, chunks):
                     if repeated:
                         yield Retried(reason=f"{self._server.title} did not answer at first, so the request was sent again")
                     async for chunk in chunks:
@@ -110,6 +117,8 @@ class Chat:
             yield event
         if (usage := reading.usage()) is not None:
             yield await self._priced(usage, reading)
+            if self._watch is not None and (note := self._watch.cut(chars_of(body["messages"]), usage.input_tokens)) is not None:
+                yield Noted(about="provider", text=note)
         if fault is not None and fault.generated is not None and not reading.began:
             # The model's call was no valid call, so the server gave it as text; code is found in it like in any text.
             yield Text(text=fault.generated)
@@ -155,6 +164,19 @@ class Chat:
         if self._client is None:
             self._client = open_client(self._server.address, self._server.key, keeps_environment=self._server.keeps_environment)
         return self._client
+
+    async def _fitted(self, history: Sequence[Event], turn: Turn) -> tuple[Sequence[Message], str | None]:
+        """The conversation as long as may be sent, and a note when the server's own context made it shorter."""
+        everything = conversation(history)
+        messages = fitted(everything, turn.limits.context_tokens)
+        if self._watch is None:
+            return messages, None
+        if self._watch.context is None:
+            self._watch.context = await context_of(self._server.address, self.model)
+        context = self._watch.context
+        if context is None or (shorter := fitted(everything, min(room(context), turn.limits.context_tokens))) == messages:
+            return messages, None
+        return shorter, self._watch.shortened()
 
     async def _body(self, messages: Sequence[Message], turn: Turn) -> dict[str, Any]:
         shape = self._shape

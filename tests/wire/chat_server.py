@@ -105,6 +105,7 @@ class ChatServer:
         tools: False: requests that offer tools are answered with vLLM's 400.
         stream_options: False: requests with `stream_options` are answered with 400.
         models: What `/v1/models` lists.
+        context: The tokens of context that `/api/ps` tells, as Ollama does of a model that is loaded; None: it is not there.
     """
 
     def __init__(
@@ -114,7 +115,9 @@ class ChatServer:
         tools: bool = True,
         stream_options: bool = True,
         models: Sequence[str] = ("test-model",),
+        context: int | None = None,
     ) -> None:
+        self.context = context
         self.script, self.requests = list(script), list[Seen]()
         self.model_requests = 0
         self._tools, self._stream_options, self._models = tools, stream_options, list(models)
@@ -155,7 +158,12 @@ def _handler(server: ChatServer) -> type[BaseHTTPRequestHandler]:
             """Quiet."""
 
         def do_GET(self) -> None:
-            self._json(200, server.models()) if self.path.endswith("/models") else self._json(404, {"detail": "Not Found"})
+            if self.path.endswith("/models"):
+                self._json(200, server.models())
+            elif self.path == "/api/ps" and server.context is not None:
+                self._json(200, {"models": [{"name": "m:latest", "model": "m:latest", "context_length": server.context}]})
+            else:
+                self._json(404, {"detail": "Not Found"})
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
