@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from sandloop_providers.ollama import Watch, chars_of, context_in, room, was_cut
@@ -74,7 +76,7 @@ def test_there_is_room_beside_the_rules_and_a_reply() -> None:
 
 def test_characters_are_those_of_text_and_calls_and_none_of_pictures() -> None:
     picture = {"type": "image_url", "image_url": {"url": "data:" + "A" * 9_999}}
-    messages = [
+    messages: list[dict[str, Any]] = [
         {"role": "user", "content": [{"type": "text", "text": "12345"}, picture]},
         {"role": "assistant", "content": "12", "tool_calls": [{"function": {"arguments": "123"}}]},
         {"role": "tool", "content": "1"},
