@@ -170,7 +170,7 @@ def _parsed(body: bytes) -> Any:
 
 def _fault(status: int, headers: Mapping[str, str], body: bytes) -> Fault:
     try:
-        whole = _parsed(body)
+        whole: object = _parsed(body)
     except Fault:
         whole = None
     rows: list[object] = cast("list[object]", whole) if isinstance(whole, list) and whole else [whole]

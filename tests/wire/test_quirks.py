@@ -36,7 +36,7 @@ async def twice(vendor: catalog.Vendor, *deltas: dict[str, Any]) -> tuple[list[E
         events = await replied(chat)
         ended = events[-1]
         assert isinstance(ended, ReplyEnded)
-        ran = [
+        ran: list[Event] = [
             CodeWritten(code_id="c1", language="python", source="1", origin="tool_call", call_id=ended.calls[0].id),
             CodeRan(code_id="c1", exit_code=0, stdout="1\n"),
         ]
