@@ -23,6 +23,7 @@ WAITING, AT_WORK = b"sandloop-ready", b"sandloop"
 """How the supervisor of a container made ahead is called before and after the host's first word: the engine shows it."""
 _DUMPABLE = {False: 0, True: 1}
 STOPPED = frozenset("Tt")
+DEAD = frozenset("ZX")
 _GONE_SECONDS = 2.0
 """How long killed processes may take to go; the kernel frees their memory first."""
 
@@ -148,12 +149,32 @@ def freeze() -> dict[int, str]:
     return there
 
 
+def stands_still(pid: int) -> bool:
+    """Whether every thread of the process is stopped: the first may be, while another is still in the middle of a write."""
+    try:
+        threads = os.listdir(f"/proc/{pid}/task") if pid else []
+    except FileNotFoundError:
+        return True
+    for thread in threads:
+        with (
+            contextlib.suppress(FileNotFoundError, ProcessLookupError),
+            open(f"/proc/{pid}/task/{thread}/stat", "rb", buffering=0) as file,
+        ):
+            text = file.read(4096)
+            if chr(text[text.rindex(b")") + 2]) not in STOPPED | DEAD:
+                return False
+    return True
+
+
 def kill_all_but(keep: set[int], there: Mapping[int, str], held: int) -> tuple[int, bool]:
     """Kill everybody else, frozen as they are, and see them go; returns how many they were, and whether `held` stands still."""
     many = len(set(there) - keep)
     end = time.monotonic() + _GONE_SECONDS
-    while (rest := set(there) - keep) or there.get(held, "T") not in STOPPED:
-        # One of the killed may have let it go on with its last breath.
+    alone = not set(there) - keep
+    while not (alone and stands_still(held)):
+        # One of the killed may have let it go on with its last breath, after its own state was looked at and before theirs:
+        # it is stopped once more when the rest is known to be gone, and looked at after that.
+        alone = not (rest := set(there) - keep)
         everybody(signal.SIGSTOP)
         for pid in rest:
             tell(pid, signal.SIGKILL)
@@ -161,7 +182,7 @@ def kill_all_but(keep: set[int], there: Mapping[int, str], held: int) -> tuple[i
         there = others()
         if time.monotonic() > end:
             break
-    return many, there.get(held, "T") in STOPPED
+    return many, stands_still(held)
 
 
 def reap() -> dict[int, int]:
