@@ -195,6 +195,9 @@ PIECES = [
     *('{"name": "python", "arguments": ', '{"code": "', "\\n", '"}', "Action: python\nAction Input: ", "Observation:", "\\", "]"),
     *(
         "<code>\n",
+        "<pre>\n",
+        "'''python\n",
+        "$ cat <<EOF\n",
         "</code>",
         "<｜tool▁call▁begin｜>",
         "<｜tool▁sep｜>",

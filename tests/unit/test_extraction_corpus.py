@@ -1,52 +1,16 @@
-"""Each file in tests/corpus is a reply with its situation and the cells that must come out of it.
-
-A file is TOML between two `+++` lines, then the reply as it stands. The TOML says the class, where such a reply is `seen`, the
-situation (`stop`, `calls`, `tools_in_use`, `already_ran`) and the `cells` that must come out; a reply with invisible characters
-stands in the TOML as `reply`.
-
-Prints a score per class: `pytest tests/unit/test_extraction_corpus.py -k score -s`.
-"""
+"""Every reply of the corpus gives the cells it means. `python tools/extraction_score.py` prints the score of each class."""
 
 from __future__ import annotations
 
-import tomllib
-from collections import Counter
-from dataclasses import dataclass
+import subprocess
+import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from sandloop.events import ReplyEnded, ToolCall
-from sandloop.extraction import Extraction, extract
+from extraction_cases import CORPUS, FILES, outcome, read, score
 
-CORPUS = Path(__file__).parent.parent / "corpus"
-FILES = sorted(CORPUS.glob("*.md"))
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    facts: dict[str, Any]
-    reply: str
-
-    def extracted(self) -> Extraction:
-        calls = tuple(
-            ToolCall(id=f"call_{i}", name=c["name"], arguments=c["arguments"]) for i, c in enumerate(self.facts.get("calls", ()))
-        )
-        reply = ReplyEnded(stop=self.facts.get("stop", "end"), text=self.facts.get("reply", self.reply), calls=calls)
-        return extract(reply, tools_in_use=self.facts.get("tools_in_use", False), already_ran=self.facts.get("already_ran", ()))
-
-    def wanted(self) -> list[tuple[str, str, str]]:
-        return [(c["language"], c["origin"], c["source"]) for c in self.facts.get("cells", ())]
-
-
-def read(path: Path) -> Case:
-    _, front, reply = path.read_text(encoding="utf-8").split("+++\n", 2)
-    return Case(tomllib.loads(front), reply)
-
-
-def outcome(found: Extraction) -> tuple[list[tuple[str, str, str]], bool]:
-    return [(c.language, c.origin, c.source) for c in found.cells], found.cut_off
+TOOL = Path(__file__).parents[2] / "tools/extraction_score.py"
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: p.stem)
@@ -56,6 +20,11 @@ def test_a_reply_gives_the_cells_it_means(path: Path) -> None:
     assert outcome(case.extracted()) == (case.wanted(), case.facts.get("cut_off", False))
 
 
+@pytest.mark.parametrize("path", FILES, ids=lambda p: p.stem)
+def test_a_reply_of_the_corpus_says_where_it_is_seen(path: Path) -> None:
+    assert read(path).facts["seen"].strip()
+
+
 def test_each_cell_of_a_call_bears_its_id() -> None:
     found = read(CORPUS / "call-two.md").extracted()
 
@@ -63,15 +32,20 @@ def test_each_cell_of_a_call_bears_its_id() -> None:
 
 
 def test_the_score_of_each_class_is_full() -> None:
-    right: Counter[str] = Counter()
-    of: Counter[str] = Counter()
-    for path in FILES:
-        case = read(path)
-        of[case.facts["class"]] += 1
-        right[case.facts["class"]] += outcome(case.extracted()) == (case.wanted(), case.facts.get("cut_off", False))
-    for name in sorted(of):
-        print(f"{name:28} {right[name]:3} / {of[name]}")
-    print(f"{'all':28} {right.total():3} / {of.total()}")
+    right, of = score(FILES)
 
     assert right == of
-    assert of.total() >= 60
+    assert of.total() >= 200
+
+
+def test_the_tool_prints_the_score_and_fails_on_a_wrong_one(tmp_path: Path) -> None:
+    (tmp_path / "wrong.md").write_text("+++\nclass = 'mine'\nseen = 'nowhere'\n+++\n```python\nprint(1)\n```\n")
+    full, wrong = (
+        subprocess.run([sys.executable, TOOL, *p], capture_output=True, text=True, check=False) for p in ([], [tmp_path])
+    )
+
+    assert (full.returncode, full.stdout.splitlines()[-1].split()) == (0, ["all", str(len(FILES)), "/", str(len(FILES))]), full
+    assert (wrong.returncode, wrong.stdout.splitlines()) == (
+        1,
+        ["mine" + " " * 24 + "   0 / 1", "all" + " " * 25 + "   0 / 1", "wrong: wrong"],
+    )

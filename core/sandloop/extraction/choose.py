@@ -11,6 +11,7 @@ from sandloop.extraction.cells import Cell, Found, Runnable
 from sandloop.extraction.fences import Block, blocks, relaxed
 from sandloop.extraction.intent import around, resolves, says_done
 from sandloop.extraction.language import TagKind, acts, imports, is_script, parse, tag_kind
+from sandloop.extraction.other_fences import as_fences
 from sandloop.extraction.source import finish, is_install, without_shell_prompts
 
 LONG_PROSE = 400
@@ -34,7 +35,12 @@ def from_fences(text: str, situation: Situation) -> Found:
     if "```" in text and (broken or (not found.cells and not found.why)):
         again = _choose(blocks(relaxed(text)), text, situation)
         found = again if again.cells or not found else found
-    return found if found or found.why else _bare(text, strict, situation)
+    if found or found.why:
+        return found
+    bare = _bare(text, strict, situation)
+    if not bare and not strict and (fenced := as_fences(text)) is not None:
+        return _choose(blocks(fenced), fenced, situation)
+    return bare
 
 
 def _choose(found: list[Block], text: str, situation: Situation) -> Found:
@@ -74,7 +80,7 @@ def _cells_of(block: Block) -> list[Cell]:
 def _code_of(block: Block, kind: TagKind) -> list[tuple[Runnable, str]]:
     source = block.source
     match kind:
-        case "python" if not _is_diff(source):
+        case "python" if not (_is_diff(source) or _is_traceback(source)):
             return _listed(finish("python", source))
         case "bash" if not _is_diff(source):
             return _listed(finish("python" if imports(source) else "bash", source))
@@ -103,6 +109,10 @@ def _listed(cell: tuple[Runnable, str] | None) -> list[tuple[Runnable, str]]:
 def _is_diff(source: str) -> bool:
     head = source.lstrip()[:2_000]
     return bool(re.match(r"(?:diff --git |--- \S+.*\n\+\+\+ |@@ -\d|\*\*\* Begin Patch|<{7} |Index: )", head))
+
+
+def _is_traceback(source: str) -> bool:
+    return source.lstrip().startswith("Traceback (most recent call last):")
 
 
 def _not_meant(block: Block, cells: list[Cell], prose: str, done: bool, situation: Situation, ran: frozenset[str]) -> str:

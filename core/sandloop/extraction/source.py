@@ -90,14 +90,25 @@ def is_install(source: str) -> bool:
 _SHELL_PROMPT = re.compile(r"\s*(?:\([\w.-]+\)\s*)?(?:[\w.-]+@[\w.-]+:?[^\s$#]*|[~/][\w./~-]*)?\s?\$\s+")
 
 
+_GOES_ON = re.compile(r"^>(?: |$)")
+"""The shell's prompt for a line that goes on."""
+_HEREDOC = re.compile(r"<<-?\s?(?P<quote>[\"']?)(?P<end>[A-Za-z_]\w{0,40})(?P=quote)")
+
+
 def without_shell_prompts(source: str) -> str:
     """The commands of a console session, its output left out; empty when it shows no prompt."""
     kept: list[str] = []
-    more = False
+    more, until = False, ""
     for line in source.split("\n"):
+        if until:
+            kept.append(_GOES_ON.sub("", line))
+            until = "" if kept[-1].strip() == until else until
+            continue
         prompt = _SHELL_PROMPT.match(line[:200])
         if prompt:
             kept.append(line[prompt.end() :])
+            heredoc = _HEREDOC.search(kept[-1][:500])
+            until = heredoc["end"] if heredoc else ""
         elif more:
             kept.append(re.sub(r"^\s*>\s?", "", line))
         more = bool(prompt or more) and line.rstrip().endswith("\\")

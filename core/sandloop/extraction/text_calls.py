@@ -47,8 +47,9 @@ _WRAPPERS = {
     ),
     "mistral": Wrapper(r"\[TOOL_CALLS?\]|\[TOOL_REQUEST\]", r"\[/TOOL_CALLS?\]|\[END_TOOL_REQUEST\]|</s>|\[TOOL_RESULTS\]"),
     "marks": Wrapper(
-        r"<\|START_ACTION\|>|<\|action_start\|>(?:\s*<\|(?:interpreter|plugin)\|>)?|functools(?=\[\{)|<start_function_call>|<\|tool_call>",
-        r"<\|END_ACTION\|>|<\|action_end\|>|<end_function_call>|<tool_call\|>|<\|im_end\|>",
+        r"<\|START_ACTION\|>|<\|action_start\|>(?:\s*<\|(?:interpreter|plugin)\|>)?|functools(?=\[\{)|<start_function_call>|<\|tool_call>"
+        r"|<\|tool_call_start\|>",
+        r"<\|END_ACTION\|>|<\|action_end\|>|<end_function_call>|<tool_call\|>|<\|tool_call_end\|>|<\|im_end\|>",
         raw=True,
     ),
     "code_tags": Wrapper(

@@ -1,0 +1,60 @@
+"""What some models write in place of a fence: HTML's `<pre>`, or three single quotes with a language.
+
+Looked for only in a reply in which nothing else was found. Both are rewritten as fences, so that the same rules decide what is
+meant to run.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterator
+
+from sandloop.extraction.fences import MARKDOWN_CHARS
+
+FENCE = "~" * 12
+_PRE = re.compile(
+    r"(?P<before>^[ \t]*(?:<[a-z][^<>\n]{0,80}>){0,3})<pre(?P<about>(?:\s[^<>\n]{0,120})?)>", re.IGNORECASE | re.MULTILINE
+)
+_PRE_END = re.compile(r"</pre\s*>", re.IGNORECASE)
+_CODE = re.compile(r"\s{0,8}<code(?P<about>(?:\s[^<>\n]{0,120})?)>", re.IGNORECASE)
+_CODE_END = re.compile(r"</code\s*>\s*\Z", re.IGNORECASE)
+_LANGUAGE = re.compile(r"\b(?:class|lang|language)\s?=\s?[\"']?(?:lang(?:uage)?-)?(?P<name>\w+)", re.IGNORECASE)
+_QUOTES = re.compile(r"^'''[ \t]*(?P<name>python3?|py|bash|sh)[ \t]*$", re.IGNORECASE | re.MULTILINE)
+_QUOTES_END = re.compile(r"^[ \t]*'''[ \t]*$", re.MULTILINE)
+
+
+def as_fences(text: str) -> str | None:
+    """The text with such blocks as fences; None when it has none."""
+    text = text[:MARKDOWN_CHARS]
+    if "<pre" not in text.lower() and "'''" not in text:
+        return None
+    pieces = list(_pieces(text))
+    return "".join(pieces) if len(pieces) > 1 else None
+
+
+def _pieces(text: str) -> Iterator[str]:
+    position = 0
+    openings = sorted([*_PRE.finditer(text), *_QUOTES.finditer(text)], key=lambda m: m.start())
+    for opening in openings:
+        if opening.start() < position:
+            continue
+        yield text[position : opening.start()]
+        is_pre = opening.re is _PRE
+        closing = (_PRE_END if is_pre else _QUOTES_END).search(text, opening.end())
+        body = text[opening.end() : closing.start() if closing else len(text)]
+        name, source = _html(opening["about"], body) if is_pre else (opening["name"], body)
+        yield f"\n{FENCE}{name}\n{source.strip(chr(10))}\n" + (f"{FENCE}\n" if closing else "")
+        if closing is None:
+            return
+        position = closing.end()
+    yield text[position:]
+
+
+def _html(about: str, body: str) -> tuple[str, str]:
+    """The language that the tags name, and the code without tags and character references."""
+    if code := _CODE.match(body):
+        about, body = about + code["about"], body[code.end() :]
+        body = _CODE_END.sub("", body[-200:]) if len(body) <= 200 else body[:-200] + _CODE_END.sub("", body[-200:])
+    language = _LANGUAGE.search(about)
+    return language["name"] if language else "", html.unescape(body)
