@@ -7,9 +7,10 @@ as text with its code and output written out, so that nothing is lost when the r
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
+from sandloop.carry import carried_text
 from sandloop.events import (
     CodeRan,
     CodeWritten,
@@ -20,6 +21,7 @@ from sandloop.events import (
     Preview,
     Reminded,
     ReplyEnded,
+    RouteChosen,
     RunStarted,
     Text,
     ToolCall,
@@ -121,6 +123,9 @@ class _Walk:
                 self.messages.append(
                     Asked(text="The sandbox that ran the code so far is gone, with its variables and files. Go on in this one.")
                 )
+            case RouteChosen(carried=carried) if carried:
+                self.flush()
+                self._also_asked(carried_text(carried, history, position))
             case CodeWritten() | CodeRan() | FileMade() if self.reply is not None and not self._opens_reply(event):
                 self.after.append(event)
             case Text() | CodeWritten() | CodeRan() | FileMade():
@@ -132,6 +137,14 @@ class _Walk:
     def _opens_reply(self, event: Event) -> bool:
         """Code that runs inside a reply that has begun belongs to it, not to the results of the last one."""
         return bool(self.loose) or (isinstance(event, CodeWritten) and event.origin == "provider")
+
+    def _also_asked(self, text: str) -> None:
+        """In the user's message just before, when there is one: not every server takes two in a row."""
+        match self.messages[-1:]:
+            case [Asked() as asked]:
+                self.messages[-1] = replace(asked, text=f"{asked.text}\n\n{text}")
+            case _:
+                self.messages.append(Asked(text=text))
 
     def flush(self) -> None:
         self._end_results()

@@ -77,6 +77,8 @@ class RouteChosen:
     provider: str
     model: str
     reason: str
+    carried: tuple[InputFile, ...] = ()
+    """Files that the provider's code made, put into the local sandbox under these names."""
     kind: Literal["route_chosen"] = "route_chosen"
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO, BinaryIO, TypeAlias
 
 from sandloop.errors import BadFile, UsageError
-from sandloop.events import InputFile
+from sandloop.events import FileMade, InputFile
 from sandloop.mime import mime_of
 from sandloop.names import clean_component, without_collision
 from sandloop.ports import LocalFile
@@ -42,6 +42,10 @@ class Inputs:
 
     def __init__(self, *, input_bytes: int) -> None:
         self.files: list[LocalFile] = []
+        self.carried: list[LocalFile] = []
+        """Made by the provider's code, for the local sandbox alone."""
+        self._seen: set[tuple[str, str]] = set()
+        """Name and sum of all that `carry` was given."""
         self._room = input_bytes
         self._limit = input_bytes
         self._spool: Path | None = None
@@ -69,7 +73,7 @@ class Inputs:
             same = next((f for f in self.files if f.file.sha256 == sha256 and f.file.name.lower() == clean.lower()), None)
             if same is not None:
                 continue
-            name = without_collision(clean, {f.file.name.lower() for f in self.files})
+            name = without_collision(clean, self._taken())
             if name != clean:
                 notes.append(f"There is already a file {clean!r}; the one from {wanted!r} is called {name!r}.")
             elif clean != Path(wanted).name:
@@ -79,6 +83,27 @@ class Inputs:
             self.files.append(file)
             new.append(file)
         return Resolved(files=tuple(new), notes=tuple(notes))
+
+    def carry(self, made: Iterable[tuple[FileMade, Path]]) -> Resolved:
+        """Take files that the provider's code made, and where they are, beside the inputs; those taken before are left out."""
+        new: list[LocalFile] = []
+        notes: list[str] = []
+        for file, path in made:
+            if (file.name, file.sha256) in self._seen:
+                continue
+            self._seen.add((file.name, file.sha256))
+            if file.size > self._room:
+                why = f"over Limits.input_bytes = {human_size(self._limit)} for all input files"
+                notes.append(f"{file.name!r} was not put into the local sandbox: it is {human_size(file.size)}, {why}.")
+                continue
+            self._room -= file.size
+            name = without_collision(clean_component(Path(file.name).name), self._taken())
+            new.append(LocalFile(file=InputFile(name=name, size=file.size, mime=file.mime, sha256=file.sha256), path=path))
+            self.carried.append(new[-1])
+        return Resolved(files=tuple(new), notes=tuple(notes))
+
+    def _taken(self) -> set[str]:
+        return {f.file.name.lower() for f in [*self.files, *self.carried]}
 
     def _paths(self, item: FileLike) -> Iterator[tuple[str, Path]]:
         if isinstance(item, tuple) and [type(part) for part in item] == [str, bytes]:

@@ -15,6 +15,7 @@ from typing import Self
 import anyio
 
 from sandloop import codec
+from sandloop.carry import made_natively
 from sandloop.checks import evidence, unsupported
 from sandloop.errors import LimitReached, NativeUnavailable, Refused, SandloopError, UsageError
 from sandloop.events import (
@@ -214,14 +215,24 @@ class AsyncSession:
     async def _choose(self) -> AsyncGenerator[Event]:
         """Choose the route and, for the local one, make the sandbox ready."""
         can = await self._provider.capabilities()
-        files = [f.file for f in self._inputs.files]
-        name = self._provider.name
+        name, inputs = self._provider.name, [f.file for f in self._inputs.files]
         question = next((e.question for e in reversed(self.history) if isinstance(e, RunStarted)), "")
-        chosen = choose_route(self._route, can, files, provider=name, question=question, failed=self._native_failed)
-        yield RouteChosen(route=chosen.route, provider=name, model=self._provider.model, reason=chosen.reason)
+        chosen = choose_route(self._route, can, inputs, provider=name, question=question, failed=self._native_failed)
+        made = made_natively(self.history) if chosen.route == "local" else ()
+        carried = self._inputs.carry((e, self._store.path(e.sha256)) for e in made)
+        yield RouteChosen(
+            route=chosen.route,
+            provider=name,
+            model=self._provider.model,
+            reason=chosen.reason,
+            carried=tuple(f.file for f in carried.files),
+        )
+        for note in carried.notes:
+            yield Noted(about="file", text=note)
         if chosen.route == "local":
             preview = self.settings.preview is not False
-            async with aclosing(self._workspace.prepare(self._inputs.files, preview=preview)) as events:
+            files = [*self._inputs.files, *self._inputs.carried]
+            async with aclosing(self._workspace.prepare(files, preview=preview)) as events:
                 async for event in events:
                     yield event
 
