@@ -1,15 +1,20 @@
 # `make help` lists the targets. Each sets up what it needs; that takes no time when it is there.
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench check record format wheel image clean
+.PHONY: help demo demo-providers test bench check record format wheel image clean
 VENV := .venv/bin
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1|\2/p' Makefile | while IFS='|' read -r name what; do printf '%-14s %s\n' "$$name" "$$what"; done
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' Makefile | while IFS='|' read -r name what; do printf '%-20s %s\n' "$$name" "$$what"; done
 
 demo: ## a question about a file, answered in the sandbox; MODEL=NAME chooses the model
 	@tools/set_up.sh
 	@echo "demo: a question, its code and its answer"
 	@$(VENV)/python tools/demo.py $(MODEL)
+
+demo-providers: ## one analysis over each provider's wire and both routes, in a table; scripted servers answer
+	@tools/set_up.sh
+	@echo "demo-providers: the same question over every provider"
+	@$(VENV)/python tools/demo_providers.py
 
 test: ## all tests: pure, over loopback servers, and with a real engine
 	@tools/set_up.sh compose
