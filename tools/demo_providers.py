@@ -13,7 +13,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -122,7 +122,7 @@ def _row(name: str, settings: Settings) -> Row:
 
 
 @contextmanager
-def _own_folder() -> Iterator[None]:
+def _own_folder() -> Generator[None]:
     """A folder without a settings file of the user's."""
     before = Path.cwd()
     with tempfile.TemporaryDirectory() as folder:

@@ -13,12 +13,16 @@ from wire.families import FAMILIES
 SHOWN = ("claude-native", "claude-local", "gemini-native", "mistral-native", "deepseek-local")
 
 
+def no_weights(weights: object, folder: Path) -> None:
+    """As on a machine that has none."""
+
+
 @pytest.fixture(autouse=True)
 def few(monkeypatch: pytest.MonkeyPatch, engine: Engine) -> None:
     for name in ("SANDLOOP_CONFIG", "KEY_OF_TEST"):
         monkeypatch.setenv(name, "set back after the test")
     monkeypatch.setattr(demo_providers, "FAMILIES", [f for f in FAMILIES if f.name in SHOWN])
-    monkeypatch.setattr(demo_providers, "kept", lambda weights, folder: None)
+    monkeypatch.setattr(demo_providers, "kept", no_weights)
 
 
 def test_the_table_says_what_each_did_and_what_is_scripted(capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,6 +15,7 @@ from sandloop import AsyncSession
 from sandloop.errors import NativeUnavailable
 from sandloop.events import Event, FellBack, FileMade, Noted, RouteChosen
 from sandloop.limits import Limits
+from sandloop_providers.chat_client import open_client
 from sandloop_sandbox.engine import Engine
 from wire import anthropic_script as claude
 from wire import chat_server as chat
@@ -116,14 +117,11 @@ def nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, engine: Engine) -> N
 def chat_beside(monkeypatch: pytest.MonkeyPatch) -> Iterator[chat.ChatServer]:
     """Where OpenAI's and Mistral's chat completions go: their native servers of the tests speak none."""
     with chat.ChatServer() as server:
-        from sandloop_providers import chat as provider
-
-        real = provider.open_client
 
         def elsewhere(address: str, key: str, *, keeps_environment: bool = False) -> Any:
-            return real(server.url, key, keeps_environment=keeps_environment)
+            return open_client(server.url, key, keeps_environment=keeps_environment)
 
-        monkeypatch.setattr(provider, "open_client", elsewhere)
+        monkeypatch.setattr("sandloop_providers.chat.open_client", elsewhere)
         yield server
 
 

@@ -10,7 +10,7 @@ import gzip
 import json
 from contextlib import aclosing
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import yaml
@@ -104,7 +104,7 @@ def bodies(path: Path) -> list[Any]:
 
 
 def _plain(body: Any) -> Any:
-    if isinstance(body, dict):
+    if not isinstance(body, str | bytes):
         return body
     raw = body if isinstance(body, bytes) else body.encode()
     raw = gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw
@@ -127,7 +127,8 @@ def of_openai(path: Path) -> list[str]:
     found: list[str] = []
     for body in bodies(path):
         reading = ResponsesReading(family=OPENAI, output_kept=200_000)
-        taken = [e for wire in (body if isinstance(body, list) else [body]) for e in reading.take(wire)]
+        wires = cast("list[Any]", body) if isinstance(body, list) else [body]
+        taken = [e for wire in wires for e in reading.take(wire)]
         found.append(come_out([*taken, reading.ended(container=None)]))
     return found
 
