@@ -60,7 +60,7 @@ def test_the_model_is_told_their_names_here_and_what_they_hold() -> None:
     here = InputFile(name="a-2.csv", size=5, mime="text/csv", sha256="a" * 64)
     chosen = RouteChosen(route="local", provider="p", model="m", reason="r", carried=(here,))
     preview = FilesPreviewed(previews=(Preview(name="a-2.csv", text="columns: a"),))
-    history = [
+    history: list[Event] = [
         ASKED,
         NATIVE,
         Text(text="Made."),

@@ -10,7 +10,7 @@ import gzip
 import json
 from contextlib import aclosing
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 import yaml
@@ -127,7 +127,7 @@ def of_openai(path: Path) -> list[str]:
     found: list[str] = []
     for body in bodies(path):
         reading = ResponsesReading(family=OPENAI, output_kept=200_000)
-        wires = cast("list[Any]", body) if isinstance(body, list) else [body]
+        wires: list[Any] = [body] if hasattr(body, "keys") else list(body)
         taken = [e for wire in wires for e in reading.take(wire)]
         found.append(come_out([*taken, reading.ended(container=None)]))
     return found
