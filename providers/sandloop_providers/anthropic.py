@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import logging
 import time
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -20,11 +20,12 @@ import anyio.to_thread
 from sandloop.context import fitted
 from sandloop.conversation import Asked, Message, conversation
 from sandloop.errors import NativeUnavailable
-from sandloop.events import Event, ReplyEnded, Retried
+from sandloop.events import CodeRan, CodeWritten, Event, Noted, ReplyEnded, Retried
 from sandloop.ports import Capabilities, ModelChoice, ProviderAbout, Turn
 from sandloop.prompts import NATIVE_RULES, local_instructions
 from sandloop_providers import anthropic_wire as wire
 from sandloop_providers.anthropic_client import (
+    SKILLS_PARAMETER,
     TOOL_PARAMETER,
     address_of,
     ask_capabilities,
@@ -36,6 +37,7 @@ from sandloop_providers.anthropic_client import (
 )
 from sandloop_providers.anthropic_errors import KEY_VARIABLES, NAME, Fault, error_of, fault_of
 from sandloop_providers.anthropic_files import RemoteFiles
+from sandloop_providers.anthropic_inputs import found, looked
 from sandloop_providers.anthropic_stream import Reading
 from sandloop_providers.container_time import ANTHROPIC, ContainerClock
 from sandloop_providers.http_errors import never_wait_long
@@ -58,14 +60,17 @@ class Claude:
         self.model = model
         self._address, self._credential = address, credential
         self._key = next(iter(credential.values()))
-        self._parameters = {k: v for k, v in parameters.items() if k != TOOL_PARAMETER}
+        self._parameters = {k: v for k, v in parameters.items() if k not in (TOOL_PARAMETER, SKILLS_PARAMETER)}
         self._tool = str(parameters.get(TOOL_PARAMETER, wire.CODE_TOOL))
+        self._skills = list(parameters.get(SKILLS_PARAMETER, ()))
         self._client: AsyncAnthropic | None = None
         self._can: Capabilities | None = None
         self._files = RemoteFiles(key=self._key, model=model, address=shown(address))
         self._dead: set[str] = set()
         self._clock = ContainerClock(ANTHROPIC)
         self._restarted: wire.Restart | None = None
+        self._found: set[str] = set()
+        """The input files that the code was seen to find."""
 
     async def capabilities(self) -> Capabilities:
         """Asked from the server; one that can't say is taken to run code. A refused key or model shows at the first reply."""
@@ -81,9 +86,10 @@ class Claude:
         client, messages = self._opened(), fitted(conversation(history), turn.limits.context_tokens)
         container = self._container(history) if turn.native else None
         began = time.monotonic()
-        if turn.native:
-            await self._files.upload(client, turn.files)
+        uploaded_again, steps = False, list[Event]()
         while True:
+            if turn.native:
+                await self._files.upload(client, turn.files)
             family = wire.NATIVE if turn.native else wire.LOCAL
             reading = Reading(family=family, output_kept=turn.limits.output_kept)
             fault: Fault | None = None
@@ -96,19 +102,31 @@ class Claude:
                         events = reading.take(wire_event)
                         self._files.remember(reading.outputs)
                         for event in events:
+                            if isinstance(event, CodeWritten | CodeRan):
+                                steps.append(event)
                             yield event
             except Exception as error:
                 fault = fault_of(error, key=self._key)
-            if fault is None or container is None or reading.began or not fault.is_dead_container:
+            if fault is None or reading.began:
                 break
-            yield self._restart(messages, container, fault)
-            container = None
+            if turn.native and turn.files and fault.is_lost_upload and not uploaded_again:
+                uploaded_again = True
+                self._files.forget(fault.said)
+                yield Retried(reason=f"{NAME} no longer had an uploaded file ({fault.said}); it was uploaded and asked about again")
+            elif container is not None and fault.is_dead_container:
+                yield self._restart(messages, container, fault)
+                container = None
+            else:
+                break
         async for event in self._spent(reading, reading.container or container, began):
             yield event
         async for made in self._files.download(client, reading.outputs, turn):
             yield made
         if fault is None and not reading.over:
             fault = Fault("connection", "the reply broke off")
+        if fault is None and turn.native:
+            for noted in self._looked(steps, turn):
+                yield noted
         if fault is not None:
             if reading.cells:
                 fault.said += f"; {reading.cells} pieces of code may have run by then, and asking again runs them again"
@@ -136,6 +154,22 @@ class Claude:
         except Exception as error:
             raise error_of(fault_of(error, key=self._key), model="", address=shown(self._address), native=False) from None
         return [str(model.id) for model in page.data]
+
+    def _looked(self, steps: Sequence[Event], turn: Turn) -> Generator[Noted]:
+        """Says when the code did not find the files. Raises `NativeUnavailable` when they are surely not there."""
+        names = {local.file.name for local in turn.files} - self._found
+        self._found |= found(steps, names)
+        shows = looked(steps, names)
+        if shows == "there":
+            return
+        listed = ", ".join(repr(name) for name in sorted(names))
+        if shows == "doubtful":
+            yield Noted(
+                about="provider", text=f"{NAME}'s code did not find the uploaded files: {listed}. Check what the answer rests on."
+            )
+        else:
+            yield Noted(about="provider", text=f"{NAME} took the uploaded files, but they are not in its container: {listed}.")
+            raise NativeUnavailable(provider=NAME, said="it took the files, but its container does not hold them")
 
     def _opened(self) -> AsyncAnthropic:
         if self._client is None:
@@ -169,7 +203,9 @@ class Claude:
             body["system"] = NATIVE_RULES
             body["tools"] = [{"type": self._tool, "name": "code_execution"}]
             body["messages"] = wire.native_messages(messages, self._files.ids, self._restarted)
-            if container is not None:
+            if self._skills:
+                body["container"] = {"skills": self._skills} | ({"id": container} if container is not None else {})
+            elif container is not None:
                 body["container"] = container
         else:
             body["system"] = local_instructions(tools=True)

@@ -28,7 +28,9 @@ ASK_SECONDS = 10.0
 OURS = ("model", "max_tokens", "messages", "system", "tools", "container", "stream")
 SAMPLING = ("temperature", "top_p", "top_k")
 TOOL_PARAMETER = "code_tool"
-"""The one parameter that is ours: another version of the code execution tool."""
+"""A parameter of ours: another version of the code execution tool."""
+SKILLS_PARAMETER = "skills"
+"""A parameter of ours: skills for the container of the native route."""
 
 
 def address_of(choice: ModelChoice) -> str:
@@ -51,6 +53,10 @@ def credential_of(choice: ModelChoice, address: str) -> dict[str, str]:
 
 def checked(parameters: Mapping[str, Any]) -> Mapping[str, Any]:
     """The parameters, when none of them is ours to set or known to be refused. Raises `BadSetting`."""
+    skills = parameters.get(SKILLS_PARAMETER, [])
+    if not isinstance(skills, list) or not all(_is_skill(skill) for skill in cast("list[object]", skills)):
+        why = "must be a list of {type = 'anthropic' or 'custom', skill_id = '...', version = '...'}; the version may be left out"
+        raise BadSetting(name=f"parameters.{SKILLS_PARAMETER}", why=why)
     for name in parameters:
         if name in OURS:
             raise BadSetting(name=f"parameters.{name}", why="is set by sandloop itself")
@@ -110,6 +116,13 @@ def assumed(said: str, *, sees_pictures: bool = True) -> Capabilities:
         total_bytes=TOTAL_BYTES,
         sees_pictures=sees_pictures,
     )
+
+
+def _is_skill(value: object) -> bool:
+    skill = mapping(value)
+    texts = all(isinstance(v, str) and v for v in skill.values())
+    needed = skill.get("type") in ("anthropic", "custom") and "skill_id" in skill
+    return needed and texts and set(skill) <= {"type", "skill_id", "version"}
 
 
 def _on_this_machine(address: str) -> bool:

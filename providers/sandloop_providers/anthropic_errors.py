@@ -34,7 +34,9 @@ STATUS_OF = {
 }
 """An error inside a stream has a type and no status of its own: the HTTP answer was 200."""
 _ABOUT_CONTAINER = re.compile(r"\bcontainers?(_id)?\b", re.IGNORECASE)
-_ABOUT_NATIVE = re.compile(r"code[ _-]execution|container|server[ _]tool|\bfiles?\b|file_", re.IGNORECASE)
+_ABOUT_FILE = re.compile(r"\bfiles?\b|file_", re.IGNORECASE)
+_GONE = re.compile(r"not[ _]found|expired|no longer|does not exist", re.IGNORECASE)
+_ABOUT_NATIVE = re.compile(r"code[ _-]execution|container|server[ _]tool|\bfiles?\b|file_|\bskills?\b|skill_", re.IGNORECASE)
 
 
 class Fault(Exception):
@@ -54,6 +56,12 @@ class Fault(Exception):
         if self.status in (400, 404, 410):
             return _ABOUT_CONTAINER.search(self.said) is not None
         return self.status >= 500 and self.status != 529
+
+    @property
+    def is_lost_upload(self) -> bool:
+        """Of a request that named uploaded files: one of them is gone or has expired."""
+        about_file = _ABOUT_FILE.search(self.said) is not None and _GONE.search(self.said) is not None
+        return self.kind == "status" and self.status in (400, 404, 410) and about_file
 
 
 def fault_of(error: Exception, *, key: str) -> Fault:
@@ -86,16 +94,18 @@ def fault_in_stream(event: Mapping[str, Any], *, key: str) -> Fault:
     return Fault("status", plain(f"{kind}: {said}", key), status=STATUS_OF.get(kind, 500))
 
 
-def error_of(fault: Fault, *, model: str, address: str, native: bool) -> ProviderError:
+def error_of(
+    fault: Fault, *, model: str, address: str, native: bool, provider: str = NAME, variables: tuple[str, ...] = KEY_VARIABLES
+) -> ProviderError:
     """The error the caller gets for a failed request for a reply."""
     said = fault.said
     if fault.kind == "connection":
-        return Unreachable(provider=NAME, address=address, said=said)
+        return Unreachable(provider=provider, address=address, said=said)
     if fault.kind == "unreadable":
-        return BadReply(provider=NAME, said=said)
+        return BadReply(provider=provider, said=said)
     if native and fault.status in (400, 403, 404, 413, 422) and _ABOUT_NATIVE.search(said):
-        return NativeUnavailable(provider=NAME, said=said)
-    return by_status(fault.status, provider=NAME, model=model, said=said, variables=KEY_VARIABLES, wait=fault.wait)
+        return NativeUnavailable(provider=provider, said=said)
+    return by_status(fault.status, provider=provider, model=model, said=said, variables=variables, wait=fault.wait)
 
 
 def upload_error(fault: Fault, *, name: str, model: str, address: str) -> ProviderError:

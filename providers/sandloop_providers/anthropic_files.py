@@ -78,6 +78,12 @@ class RemoteFiles:
         self.ids[name] = file_id
         self._to_delete[file_id] = None
 
+    def forget(self, said: str) -> None:
+        """An upload is gone at the provider: the one whose id it said, or else all. The next `upload` sends them again."""
+        named = [name for name, file_id in self.ids.items() if file_id in said]
+        for name in named or list(self.ids):
+            self._asked.add(self.ids.pop(name))
+
     def remember(self, outputs: Sequence[Output]) -> None:
         """To be deleted at the end, whatever becomes of the reply that named them."""
         self._to_delete.update(dict.fromkeys(o.file_id for o in outputs))

@@ -9,6 +9,12 @@ from typing import Any
 Refusal = tuple[int, str, str]
 
 
+def container_id(body: Mapping[str, Any]) -> str | None:
+    """The container a request names, by itself or beside skills."""
+    named = body.get("container")
+    return named.get("id") if isinstance(named, dict) else named
+
+
 def first_refusal(
     body: Mapping[str, Any],
     *,
@@ -31,7 +37,7 @@ def first_refusal(
     runs_code = any(t.startswith("code_execution_") for t in tools)
     if runs_code and models[model] is False:
         return _bad(f"'{model}' does not support tool types: {', '.join(t for t in tools if t.startswith('code_'))}.")
-    container = body.get("container")
+    container = container_id(body)
     if container is not None and container not in containers:
         return 404, "not_found_error", f"Container {container} was not found or has expired"
     return _messages(body["messages"], runs_code, container, file_exists, sent, paused)

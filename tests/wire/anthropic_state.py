@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from wire.anthropic_checks import first_refusal
+from wire.anthropic_checks import container_id, first_refusal
 from wire.anthropic_script import Block, CutOff, Failure, Hold, Json, Made, Reply, Scripted, StreamError, stream_of
 
 KEY = "test-key"
@@ -109,7 +109,7 @@ class Account:
 
     def refusal(self, body: Json) -> tuple[int, str, str] | None:
         """Why the real server would refuse this request."""
-        container = body.get("container")
+        container = container_id(body)
         if container in self.dead and self.dead[container] != 404:
             return self.dead[container], "api_error", "Internal server error"
         return first_refusal(
@@ -125,7 +125,7 @@ class Account:
         """The container of a request that may run code, made when it names none."""
         if not any(str(t.get("type", "")).startswith("code_execution_") for t in body.get("tools", [])):
             return None
-        container = body.get("container") or f"container_{next(self._numbers):04}"
+        container = container_id(body) or f"container_{next(self._numbers):04}"
         uploads = [b["file_id"] for m in body["messages"] for b in m["content"] if b["type"] == "container_upload"]
         self.containers.setdefault(container, set()).update(self.files[f].name for f in uploads)
         return str(container)
