@@ -27,6 +27,7 @@ from sandloop_providers import anthropic_wire as wire
 from sandloop_providers.anthropic_client import (
     SKILLS_PARAMETER,
     TOOL_PARAMETER,
+    Decoder,
     address_of,
     ask_capabilities,
     assumed,
@@ -53,6 +54,9 @@ class Claude:
     """A Claude model. One object serves one session: it keeps the uploads and knows which containers have died."""
 
     name = "anthropic"
+    title = NAME
+    variables: tuple[str, ...] = KEY_VARIABLES
+    prices = "anthropic"
     close_seconds = 10.0
     """The bound of all that closing does."""
 
@@ -95,9 +99,9 @@ class Claude:
             fault: Fault | None = None
             try:
                 body = await self._body(messages, turn, container)
-                async with sent(client, body, key=self._key) as (repeated, wire_events):
+                async with sent(client, body, key=self._key, decoder=self._decoder()) as (repeated, wire_events):
                     if repeated:
-                        yield Retried(reason=_repeated(repeated, native=turn.native))
+                        yield Retried(reason=_repeated(self.title, repeated, native=turn.native))
                     async for wire_event in wire_events:
                         events = reading.take(wire_event)
                         self._files.remember(reading.outputs)
@@ -130,7 +134,7 @@ class Claude:
         if fault is not None:
             if reading.cells:
                 fault.said += f"; {reading.cells} pieces of code may have run by then, and asking again runs them again"
-            raise error_of(fault, model=self.model, address=shown(self._address), native=turn.native)
+            raise self._error(fault, native=turn.native)
         yield reading.ended(container=container)
 
     async def close(self) -> None:
@@ -179,6 +183,19 @@ class Claude:
             self._client = AsyncAnthropic(base_url=self._address, http_client=http, **dict[str, Any](self._credential))
         return self._client
 
+    def _decoder(self) -> Decoder | None:
+        """How the stream is framed; None: server-sent events."""
+        return None
+
+    def _cached(self, body: dict[str, Any]) -> None:
+        """Every step of the local route sends the conversation again, so it is kept at the server."""
+        body["cache_control"] = {"type": "ephemeral"}
+
+    def _error(self, fault: Fault, *, native: bool) -> Exception:
+        return error_of(
+            fault, model=self.model, address=shown(self._address), native=native, provider=self.title, variables=self.variables
+        )
+
     def _container(self, history: Sequence[Event]) -> str | None:
         """The newest container of the conversation, unless it died."""
         ended = (e.container for e in reversed(history) if isinstance(e, ReplyEnded) and e.family == wire.NATIVE)
@@ -211,7 +228,7 @@ class Claude:
             body["system"] = local_instructions(tools=True)
             body["tools"] = wire.client_tools()
             body["messages"] = wire.local_messages(messages, await self._pictures(messages, turn))
-            body["cache_control"] = {"type": "ephemeral"}  # every step sends the conversation again
+            self._cached(body)
         return {**body, "extra_body": self._parameters}
 
     async def _pictures(self, messages: Sequence[Message], turn: Turn) -> dict[str, wire.Picture]:
@@ -232,7 +249,7 @@ class Claude:
             return
         price = partial(
             cost_of,
-            provider="anthropic",
+            provider=self.prices,
             model=usage.model or self.model,
             input_tokens=usage.input_tokens,
             output_tokens=usage.output_tokens,
@@ -247,10 +264,10 @@ class Claude:
         yield usage
 
 
-def _repeated(times: int, *, native: bool) -> str:
+def _repeated(title: str, times: int, *, native: bool) -> str:
     again = "once more" if times == 1 else f"{times} times more"
     lost = "; code of an attempt whose answer was lost may have run at the provider" if native else ""
-    return f"{NAME} did not answer at first, so the request was sent {again}{lost}"
+    return f"{title} did not answer at first, so the request was sent {again}{lost}"
 
 
 class _Factory:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 from urllib.parse import urlsplit
 
 from sandloop.errors import BadSetting, MissingKey
@@ -31,6 +31,10 @@ TOOL_PARAMETER = "code_tool"
 """A parameter of ours: another version of the code execution tool."""
 SKILLS_PARAMETER = "skills"
 """A parameter of ours: skills for the container of the native route."""
+
+
+Decoder: TypeAlias = Callable[[AsyncIterator[bytes]], AsyncIterator[Any]]
+"""Bytes of an answer as events with `data` and `event`."""
 
 
 def address_of(choice: ModelChoice) -> str:
@@ -73,19 +77,19 @@ def shown(address: str) -> str:
 
 @asynccontextmanager
 async def sent(
-    client: AsyncAnthropic, body: Mapping[str, Any], *, key: str
+    client: AsyncAnthropic, body: Mapping[str, Any], *, key: str, decoder: Decoder | None = None
 ) -> AsyncGenerator[tuple[int, AsyncIterator[Mapping[str, Any]]]]:
     """The request, sent: how often the SDK had to repeat it, and the events of its answer. Leaving it closes the connection."""
     create: Any = client.messages.with_streaming_response.create
     async with create(**body) as response:
-        yield response.retries_taken, _events(response.http_response, key)
+        yield response.retries_taken, _events(response.http_response, key, decoder)
 
 
-async def _events(response: Any, key: str) -> AsyncIterator[Mapping[str, Any]]:
+async def _events(response: Any, key: str, decoder: Decoder | None) -> AsyncIterator[Mapping[str, Any]]:
     """The wire events as plain JSON. The SDK's own event classes would fill in and rename what they do not know."""
     from anthropic import AsyncStream
 
-    async for raw in AsyncStream[Any].raw_events(response):
+    async for raw in decoder(response.aiter_bytes()) if decoder else AsyncStream[Any].raw_events(response):
         if not raw.data:
             continue
         event = mapping(json.loads(raw.data))

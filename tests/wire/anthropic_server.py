@@ -108,7 +108,7 @@ class _Handler(BaseHTTPRequestHandler):
             hindrance.go.wait(10)
         if headers.get("authorization") != f"Bearer {fake.key}":
             return self._error(401, "authentication_error", f"invalid bearer token: {headers.get('authorization')}")
-        if headers.get("anthropic-version") != VERSION:
+        if headers.get("anthropic-version") != VERSION and "/publishers/" not in path:  # there the body names it
             return self._error(400, "invalid_request_error", "anthropic-version: header is required")
         match self.command, path.strip("/").split("/")[1:]:
             case "POST", ["files"]:
@@ -116,6 +116,8 @@ class _Handler(BaseHTTPRequestHandler):
                     self._json(200, fake.store(_upload(self.headers["content-type"], raw)))
             case "POST", ["messages"]:
                 self._message(json.loads(raw))
+            case "POST", ["projects", "p", "locations", "eu", "publishers", "anthropic", "models", name]:  # Vertex
+                self._message({**json.loads(raw), "model": name.removesuffix(":streamRawPredict")})
             case "GET", ["models", model]:
                 self._model(model)
             case method, ["files", file_id, *rest]:
