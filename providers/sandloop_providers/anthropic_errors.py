@@ -31,6 +31,9 @@ STATUS_OF = {
     "api_error": 500,
     "timeout_error": 504,
     "overloaded_error": 529,
+    "validationException": 400,  # these three are Bedrock's
+    "throttlingException": 429,
+    "serviceUnavailableException": 503,
 }
 """An error inside a stream has a type and no status of its own: the HTTP answer was 200."""
 _ABOUT_CONTAINER = re.compile(r"\bcontainers?(_id)?\b", re.IGNORECASE)

@@ -15,7 +15,11 @@ from sandloop_providers.container_time import OPENAI, Rate
 from sandloop_providers.mistral import Mistral
 from sandloop_providers.responses import API_PARAMETER, TOOL_PARAMETER, Account, Responses
 from sandloop_providers.responses import checked as checked_responses
+from sandloop_providers.responses_wire import OPENROUTER_SHELL
 from sandloop_providers.server_models import on_this_machine, served_models
+
+SHELL_PARAMETER = "shell"
+"""OpenRouter's parameter that is ours: whether it runs code itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,6 +148,35 @@ class OpenAI(Vendor):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OpenRouter(Vendor):
+    """OpenRouter's own row: with `shell = true` it runs code itself, in a beta of its Responses API."""
+
+    def __call__(self, choice: ModelChoice) -> Provider:
+        """Raises `MissingKey`, `BadSetting` and `UsageError`."""
+        shell = choice.parameters.get(SHELL_PARAMETER, False)
+        if not isinstance(shell, bool):
+            raise BadSetting(name=f"parameters.{SHELL_PARAMETER}", why=f"is {shell!r}, but must be true or false")
+        parameters = {k: v for k, v in choice.parameters.items() if k != SHELL_PARAMETER}
+        chat = self.chat(replace(choice, parameters=parameters))
+        if not shell:
+            return chat
+        address = self.address_for(choice.base_url)
+        account = Account(
+            name=self.name,
+            title=self.title,
+            address=address,
+            key=self._key(choice, address),
+            key_variables=self.key_variables,
+            prices=self.prices,
+            keeps_environment=self.keeps_environment,
+            reports_cost=self.reports_cost,
+        )
+        own = {k: v for k, v in parameters.items() if k not in (TOOLS_PARAMETER, PICTURES_PARAMETER, "extra_body")}
+        checked_responses(own)
+        return Responses(account, model=chat.model, chat=chat, parameters=own, api="chat", tool=OPENROUTER_SHELL)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MistralVendor(Vendor):
     """Mistral's own row: it runs code itself, where no data file is asked about."""
 
@@ -199,7 +232,7 @@ deepseek = Vendor(
     sends_back=("reasoning_content",),  # a reply with calls that comes back without it is refused with 400
     prices="deepseek",
 )
-openrouter = Vendor(
+openrouter = OpenRouter(
     name="openrouter",
     title="OpenRouter",
     address="https://openrouter.ai/api/v1",

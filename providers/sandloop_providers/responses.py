@@ -26,13 +26,14 @@ from sandloop.limits import MB
 from sandloop.ports import Capabilities, Turn
 from sandloop.prompts import local_instructions
 from sandloop_providers import responses_wire as wire
-from sandloop_providers.chat import Chat, picture_urls
+from sandloop_providers.chat import Chat, picture_urls, reported_cost
 from sandloop_providers.chat_client import ANSWER_BYTES, open_client, parsed
 from sandloop_providers.chat_errors import Fault, error_of, fault_of
 from sandloop_providers.container_time import ContainerClock, Rate
 from sandloop_providers.http_errors import plain
 from sandloop_providers.prices import cost_of
 from sandloop_providers.responses_container import RemoteContainer
+from sandloop_providers.responses_session import SessionContainer
 from sandloop_providers.responses_stream import Reading
 from sandloop_providers.server_models import shown
 
@@ -62,6 +63,8 @@ class Account:
     keeps_environment: bool
     containers: Rate | None = None
     """How the time of containers is billed; None: unknown."""
+    reports_cost: bool = False
+    """`usage.cost` holds US dollars."""
 
 
 class Responses:
@@ -73,7 +76,8 @@ class Responses:
         self._uses_chat, self._tool = api == "chat", tool
         self._encrypted = True
         self._client: AsyncOpenAI | None = None
-        self._remote = RemoteContainer(key=account.key)
+        ours = tool == wire.OPENROUTER_SHELL
+        self._remote = SessionContainer(key=account.key) if ours else RemoteContainer(key=account.key)
         self._lost_at: int | None = None
         self._clock = ContainerClock(account.containers) if account.containers is not None else None
         self._began = 0.0
@@ -98,7 +102,7 @@ class Responses:
                     await self._remote.ready(client, turn.files)
                 async with _sent(client, await self._body(messages, turn)) as (repeated, chunks):
                     if repeated:
-                        yield Retried(reason=_repeated(repeated, native=turn.native))
+                        yield Retried(reason=_repeated(self._account.title, repeated, native=turn.native))
                     async for chunk in chunks:
                         for event in reading.take(chunk):
                             yield event
@@ -121,7 +125,7 @@ class Responses:
         for event in reading.unanswered():
             yield event
         if (usage := reading.usage()) is not None:
-            yield self._with_container(await self._priced(usage), native=turn.native)
+            yield self._with_container(await self._priced(usage, reading), native=turn.native)
         if turn.native and self._remote.id and reading.began:
             async for made in self._remote.made(client, reading.pictures, reading.cited, reading.last_code, turn):
                 yield made
@@ -162,14 +166,15 @@ class Responses:
         if turn.native:
             include += [wire.OUTPUTS] if self._tool == wire.INTERPRETER else []
             body["instructions"] = wire.native_instructions(self._tool, self._remote.paths)
-            body["tools"] = [wire.native_tool(self._tool, self._remote.id)]
+            body["tools"] = [self._remote.tool(self._tool)]
             body["input"] = wire.native_input(messages, live=self._remote.id, encrypted=self._encrypted)
         else:
             pictures = await picture_urls(messages, turn) if turn.show_pictures else {}
             body["instructions"] = local_instructions(tools=True)
             body["tools"] = wire.client_tools()
             body["input"] = wire.local_input(messages, pictures=pictures, encrypted=self._encrypted)
-        return {**body, "include": include, "extra_body": self._parameters}
+        extra = {**self._parameters, **(self._remote.request if turn.native else {})}
+        return {**body, "include": include, "extra_body": extra}
 
     def _differently(self, fault: Fault, position: int, *, native: bool) -> str | None:
         """How to ask again after a refusal, in words for the user; None when there is no other way."""
@@ -197,7 +202,11 @@ class Responses:
         said = plain(fault.said, account.key)
         if reading.cells:
             fault.said += f"; {reading.cells} pieces of code may have run by then, and asking again runs them again"
-        elif native and fault.status in (400, 404, 405, 413, 422) and (_NO_TOOL.search(said) or _NO_API.search(said)):
+        elif (
+            native
+            and fault.status in (400, 404, 405, 413, 422)
+            and (self._tool == wire.OPENROUTER_SHELL or _NO_TOOL.search(said) or _NO_API.search(said))
+        ):
             return NativeUnavailable(provider=account.title, said=said)
         return error_of(
             fault,
@@ -214,8 +223,10 @@ class Responses:
         seconds, dollars = self._clock.used(self._remote.id, self._began, time.monotonic())
         return replace(usage, container_seconds=seconds, container_cost=dollars)
 
-    async def _priced(self, usage: Usage) -> Usage:
+    async def _priced(self, usage: Usage, reading: Reading) -> Usage:
         usage = replace(usage, model=usage.model or self.model)
+        if self._account.reports_cost:
+            return replace(usage, cost=reported_cost(reading.reported))
         if self._account.prices is None:
             return usage
         price = partial(
@@ -259,10 +270,10 @@ def checked(parameters: Mapping[str, Any]) -> tuple[str, str]:
     return api, tool
 
 
-def _repeated(times: int, *, native: bool) -> str:
+def _repeated(title: str, times: int, *, native: bool) -> str:
     again = "once more" if times == 1 else f"{times} times more"
     lost = "; code of an attempt whose answer was lost may have run at the provider" if native else ""
-    return f"OpenAI did not answer at first, so the request was sent {again}{lost}"
+    return f"{title} did not answer at first, so the request was sent {again}{lost}"
 
 
 @asynccontextmanager

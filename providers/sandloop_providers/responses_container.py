@@ -21,6 +21,7 @@ from sandloop.sizes import human_size
 from sandloop_providers.chat_errors import Fault, fault_of
 from sandloop_providers.http_errors import plain
 from sandloop_providers.responses_items import PICTURE_TYPES, Cited, Inline
+from sandloop_providers.responses_wire import native_tool
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -67,6 +68,15 @@ class RemoteContainer:
         for name in [n for n in self._uploads if n not in self.paths]:
             entry: Any = await client.containers.files.create(self.id, file_id=self._uploads[name])
             self._learn(name, entry)
+
+    def tool(self, kind: str) -> dict[str, Any]:
+        """The declaration of the tool, in this container."""
+        return native_tool(kind, self.id)
+
+    @property
+    def request(self) -> dict[str, Any]:
+        """What the body of a request says about the container besides the tool."""
+        return {}
 
     def lost(self) -> None:
         """The container is gone: the next `ready` makes another, with the same uploads."""

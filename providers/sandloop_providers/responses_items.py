@@ -16,6 +16,9 @@ from typing import Any, cast
 from sandloop.events import CodeRan, CodeWritten, StoppedBy
 from sandloop_providers.anthropic_blocks import error_in, head_and_tail
 
+SHELL_CALLS = ("shell_call", "openrouter:shell")
+SHELL_OUTPUTS = ("shell_call_output", "openrouter:shell_output", "openrouter:shell_call_output")
+"""OpenRouter names its shell's items in one way or the other, by the shape of tool it was sent."""
 PICTURE_CHARS = 40_000_000
 """Of one picture in a data URL; a chart has a hundredth of it."""
 PICTURE_TYPES = {"image/png": "png", "image/jpeg": "jpg", "image/webp": "webp", "image/gif": "gif"}
@@ -60,10 +63,8 @@ def written_of(item: Mapping[str, Any]) -> CodeWritten | None:
         case "code_interpreter_call":
             source = text(item.get("code")).replace("\r\n", "\n")
             return CodeWritten(code_id=text(item.get("id")), language="python", source=source, origin="provider")
-        case "shell_call":
-            commands = mapping(item.get("action")).get("commands")
-            lines = [c for c in cast("list[object]", commands) if isinstance(c, str)] if isinstance(commands, list) else []
-            return CodeWritten(code_id=_call(item), language="bash", source="\n".join(lines), origin="provider")
+        case kind if kind in SHELL_CALLS:
+            return CodeWritten(code_id=_call(item), language="bash", source=_commands(item), origin="provider")
         case _:
             return None
 
@@ -73,10 +74,17 @@ def ran_of(item: Mapping[str, Any], *, kept: int) -> CodeRan | None:
     match item.get("type"):
         case "code_interpreter_call":
             return _interpreted(item, kept)
-        case "shell_call_output":
+        case kind if kind in SHELL_OUTPUTS or (kind in SHELL_CALLS and isinstance(item.get("output"), list)):
             return _shell(item, kept)
         case _:
             return None
+
+
+def _commands(item: Mapping[str, Any]) -> str:
+    action = mapping(item.get("action")) or item
+    commands = action.get("commands")
+    lines = cast("list[object]", commands) if isinstance(commands, list) else [action.get("command")]
+    return "\n".join(line for line in lines if isinstance(line, str))
 
 
 def _interpreted(item: Mapping[str, Any], kept: int) -> CodeRan:

@@ -126,6 +126,11 @@ class Reading:
             reasoning_tokens=_count(out.get("reasoning_tokens")),
         )
 
+    @property
+    def reported(self) -> Mapping[str, Any]:
+        """The usage in the server's own fields."""
+        return self._usage
+
     def _piece(self, wire: Mapping[str, Any], kind: type[Text | Thinking | CodeDelta]) -> Iterator[Event]:
         self.began = True
         delta = text(wire.get("delta"))

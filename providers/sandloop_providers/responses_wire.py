@@ -13,10 +13,11 @@ from typing import Any, Final, TypeAlias
 
 from sandloop.conversation import Asked, Message, Ran, Said
 from sandloop.prompts import TOOLS
+from sandloop_providers.responses_items import SHELL_CALLS, SHELL_OUTPUTS
 
 NATIVE: Final = "openai-responses-native"
 LOCAL: Final = "openai-responses-local"
-INTERPRETER, SHELL = "code_interpreter", "shell"
+INTERPRETER, SHELL, OPENROUTER_SHELL = "code_interpreter", "shell", "openrouter:shell"
 OUTPUTS, ENCRYPTED = "code_interpreter_call.outputs", "reasoning.encrypted_content"
 NATIVE_RULES = """\
 You answer questions about the user's files by running code with your {tool} tool.
@@ -31,7 +32,7 @@ STATE_GONE = (
     "The input files are there again; run again what you need.)"
 )
 NOT_RUN = "This call was cut off and not run."
-_HELD_BY_CONTAINER = ("code_interpreter_call", "shell_call", "shell_call_output")
+_HELD_BY_CONTAINER = ("code_interpreter_call", *SHELL_CALLS, *SHELL_OUTPUTS)
 
 Item: TypeAlias = dict[str, Any]
 
@@ -39,6 +40,10 @@ Item: TypeAlias = dict[str, Any]
 def native_instructions(tool: str, paths: Mapping[str, str]) -> str:
     """The rules of the native route, with where each input lies."""
     lines = "\n".join(f"  {json.dumps(name, ensure_ascii=False)} is at {json.dumps(path)}" for name, path in paths.items())
+    if tool == OPENROUTER_SHELL:  # where its files lie is not documented
+        names = ", ".join(json.dumps(name, ensure_ascii=False) for name in paths)
+        where = f"\n- The user's files are in the container; find them first: {names}" if paths else ""
+        return NATIVE_RULES.format(tool="shell", files=where).replace("into /mnt/data", "into your home folder")
     called = "python" if tool == INTERPRETER else "shell"
     return NATIVE_RULES.format(tool=called, files=FILES.format(lines=lines) if paths else "")
 
