@@ -9,13 +9,16 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 from urllib.parse import urlsplit
 
 from sandloop.errors import BadSetting, MissingExtra, UsageError
 from sandloop.ports import Capabilities, ModelChoice, ProviderAbout
 from sandloop_providers.anthropic import Claude
 from sandloop_providers.anthropic_client import Decoder, checked
+
+if TYPE_CHECKING:
+    from anthropic import AsyncAnthropic
 
 REGION_PARAMETER, PROJECT_PARAMETER = "region", "project"
 REGIONS = {"bedrock": ("AWS_REGION", "AWS_DEFAULT_REGION"), "vertex": ("CLOUD_ML_REGION", "GOOGLE_CLOUD_LOCATION")}
@@ -44,10 +47,11 @@ class HostedClaude(Claude):
 
     def _opened(self) -> Any:
         if self._client is None:
-            import anthropic as sdk
+            from anthropic.lib.bedrock import AsyncAnthropicBedrock
+            from anthropic.lib.vertex import AsyncAnthropicVertex
 
-            made: Any = sdk.AsyncAnthropicBedrock if self._host.name == "bedrock" else sdk.AsyncAnthropicVertex
-            self._client = cast("sdk.AsyncAnthropic", made(base_url=self._address, **self._arguments))
+            made: Any = AsyncAnthropicBedrock if self._host.name == "bedrock" else AsyncAnthropicVertex
+            self._client = cast("AsyncAnthropic", made(base_url=self._address, **self._arguments))
         return self._client
 
     def _decoder(self) -> Decoder | None:

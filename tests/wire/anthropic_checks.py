@@ -11,8 +11,8 @@ Refusal = tuple[int, str, str]
 
 def container_id(body: Mapping[str, Any]) -> str | None:
     """The container a request names, by itself or beside skills."""
-    named = body.get("container")
-    return named.get("id") if isinstance(named, dict) else named
+    named: Any = body.get("container")
+    return named if named is None or isinstance(named, str) else named.get("id")
 
 
 def first_refusal(
