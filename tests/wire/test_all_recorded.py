@@ -20,9 +20,9 @@ from sandloop.events import CodeRan, CodeWritten, Event, ReplyEnded, Text, Think
 from sandloop.limits import Limits
 from sandloop.ports import ModelChoice, Turn
 from sandloop_providers import catalog
-from sandloop_providers.gemini import retry_delay
 from sandloop_providers.gemini_stream import Reading as GeminiReading
 from sandloop_providers.gemini_wire import NATIVE as GEMINI
+from sandloop_providers.plain_http import retry_delay
 from sandloop_providers.responses_stream import Reading as ResponsesReading
 from sandloop_providers.responses_wire import NATIVE as OPENAI
 from wire.anthropic_script import Events
