@@ -20,9 +20,10 @@ import anyio
 from sandloop.context import fitted
 from sandloop.conversation import Message, conversation
 from sandloop.errors import BadFile, BadReply, BadSetting, KeyRefused, MissingKey, NativeUnavailable, ProviderError, Unreachable
-from sandloop.events import Event, FileMade, Noted, Retried, Usage
+from sandloop.events import CodeWritten, Event, FileMade, Noted, Retried, Usage
 from sandloop.limits import MB
 from sandloop.ports import Capabilities, ModelChoice, ProviderAbout, Turn
+from sandloop_providers import gemini_environment as environment
 from sandloop_providers import gemini_wire as wire
 from sandloop_providers.chat_wire import newest_pictures
 from sandloop_providers.gemini_files import RemoteFiles
@@ -40,6 +41,8 @@ DEFAULT_MODEL = "gemini-flash-latest"
 TEXTS = ("text/", "application/json")
 TEXT_BYTES = 1 * MB
 """Inputs count as tokens: more than this would fill the window of the smaller models."""
+ENVIRONMENT_PARAMETER = "environment"
+"""Ours: true, or the name of an agent: run code in a managed environment, which Google calls experimental."""
 OURS = ("contents", "tools", "systemInstruction")
 CLOSE_SECONDS = 10.0
 _NO_TOOL = re.compile(r"code.?execution|\btool|mime|file|unsupported", re.IGNORECASE)
@@ -58,16 +61,26 @@ class Gemini:
         self._key, self._version, self._parameters = key, version, dict(parameters)
         self._http = Http(address, {"x-goog-api-key": key})
         self._files = RemoteFiles(self._http, version)
+        agent = self._parameters.pop(ENVIRONMENT_PARAMETER, False)
+        name = agent if isinstance(agent, str) else environment.AGENT
+        self._environment = environment.Environment(self._http, version, agent=name) if agent else None
         self._tools = True
         self._figures = 0
 
     async def capabilities(self) -> Capabilities:
-        """By its documentation: text in, pictures out, 30 seconds a run, nothing kept between questions."""
+        """By its documentation: text in, pictures out, 30 seconds a run, nothing kept between questions; an environment takes and
+        gives any file."""
+        if self._environment is not None:
+            return Capabilities(runs_code=True, total_bytes=environment.INPUT_BYTES, sees_pictures=True)
         return Capabilities(runs_code=True, auto_bytes=TEXT_BYTES, auto_types=TEXTS, returns_files=False, sees_pictures=True)
 
     async def reply(self, history: Sequence[Event], turn: Turn) -> AsyncGenerator[Event]:
         """One reply, streamed. Once anything of it has come, the request is never sent again."""
         messages = fitted(conversation(history), turn.limits.context_tokens)
+        if turn.native and self._environment is not None:
+            async for event in self._managed(self._environment, messages, turn):
+                yield event
+            return
         while True:
             reading = Reading(family=wire.NATIVE if turn.native else wire.LOCAL, output_kept=turn.limits.output_kept)
             fault: Fault | None = None
@@ -101,6 +114,24 @@ class Gemini:
             raise self._error(fault, reading, native=turn.native)
         yield reading.ended()
 
+    async def _managed(self, place: environment.Environment, messages: Sequence[Message], turn: Turn) -> AsyncGenerator[Event]:
+        """One reply of Google's agent in an environment of ours. It comes whole, and is never asked for twice."""
+        try:
+            await place.ready(turn.files)
+            answer = await place.ask(messages)
+            environment.check(answer)
+        except Fault as fault:
+            raise self._error(fault, Reading(family=wire.NATIVE, output_kept=0), native=True) from None
+        last: str | None = None
+        for event in environment.read(answer, turn.limits.output_kept):
+            last = event.code_id if isinstance(event, CodeWritten) else last
+            yield event
+        if (usage := environment.usage_of(answer, self.model)) is not None:
+            yield await self._priced(usage)
+        async for made in place.made(last, turn):
+            yield made
+        yield environment.ended(answer, self.model, place.id)
+
     async def _end(self, reading: Reading, turn: Turn) -> AsyncGenerator[Event]:
         for event in reading.unanswered():
             yield event
@@ -114,6 +145,8 @@ class Gemini:
         try:
             with anyio.move_on_after(CLOSE_SECONDS, shield=True):
                 await self._files.delete_all()
+                if self._environment is not None:
+                    await self._environment.delete()
             with anyio.move_on_after(1, shield=True):
                 await self._http.close()
         except Exception as error:  # closing never raises
@@ -217,6 +250,8 @@ class _Factory:
         for name in choice.parameters:
             if name in OURS:
                 raise BadSetting(name=f"parameters.{name}", why="is set by sandloop itself")
+        if not isinstance(choice.parameters.get(ENVIRONMENT_PARAMETER, True), bool | str):
+            raise BadSetting(name="parameters.environment", why="must be true, or the name of an agent")
         return Gemini(
             model=(choice.model or DEFAULT_MODEL).removeprefix("models/"),
             address=address,

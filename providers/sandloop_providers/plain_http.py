@@ -77,16 +77,20 @@ class Http:
         if client is not None:
             await client.aclose()
 
-    async def call(self, method: str, path: str, **given: Any) -> tuple[Mapping[str, Any], Mapping[str, str]]:
+    async def call(
+        self, method: str, path: str, *, again: bool = True, **given: Any
+    ) -> tuple[Mapping[str, Any], Mapping[str, str]]:
         """A request that is answered with JSON, or with nothing: the body, and the headers. Raises `Fault`."""
-        async with self.sent(method, path, **given) as (_, response):
+        async with self.sent(method, path, again=again, **given) as (_, response):
             return mapping(_parsed(await _whole(response)) or {}), dict(response.headers)
 
     @asynccontextmanager
-    async def sent(self, method: str, path: str, **given: Any) -> AsyncGenerator[tuple[int, httpx2.Response]]:
+    async def sent(
+        self, method: str, path: str, *, again: bool = True, **given: Any
+    ) -> AsyncGenerator[tuple[int, httpx2.Response]]:
         """A request, sent: how often it had to be repeated, and its answer, not yet read. Raises `Fault`.
 
-        Leaving it closes the connection.
+        Leaving it closes the connection. `again=False`: what it starts must not run twice.
         """
         import httpx2
 
@@ -104,7 +108,7 @@ class Http:
                     fault = _fault(response.status_code, response.headers, await _whole(response))
             except (httpx2.HTTPError, httpx2.InvalidURL) as error:
                 fault = Fault("connection", str(error) or type(error).__name__)
-            if attempt == RETRIES or not _worth_another(fault):
+            if attempt == RETRIES or not again or not _worth_another(fault):
                 raise fault
             await anyio.sleep(fault.wait if fault.wait is not None else 0.5 * 2**attempt * random.uniform(0.75, 1))  # noqa: S311
         raise AssertionError("unreachable")

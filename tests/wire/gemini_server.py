@@ -93,6 +93,10 @@ class GeminiServer:
         self.files: dict[str, dict[str, Any]] = {}
         self.deleted: list[str] = []
         self.looks = 0
+        self.environments: dict[str, dict[str, bytes]] = {}
+        """The files of each, by path."""
+        self.interactions: list[dict[str, Any]] = []
+        """Answers to come; `makes` in one are files that it leaves in the environment."""
         self.lock = threading.Lock()
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._http.daemon_threads = True
@@ -126,6 +130,8 @@ class GeminiServer:
             name = path.removeprefix("/put/")
             self.files[name]["content"] = seen.body
             return 200, {"file": self._about(name, "PROCESSING")}, {}
+        if path.startswith(("/v1/environments", "/v1/interactions")):
+            return self._managed(seen, path.removeprefix("/v1/").split("/", 2))
         name = path.removeprefix("/v1/")
         if name not in self.files:
             return 404, {"error": {"code": 404, "message": f"not found: {path}"}}, {}
@@ -135,6 +141,30 @@ class GeminiServer:
             return 200, {}, {}
         self.looks += 1
         return 200, self._about(name, "ACTIVE"), {}
+
+    def _managed(self, seen: Seen, parts: list[str]) -> tuple[int, Any, Mapping[str, str]]:
+        match (seen.method, *parts):
+            case ("POST", "environments"):
+                name = f"env_{len(self.requests)}"
+                sources = seen.json["sources"]
+                self.environments[name] = {s["target"]: base64.b64decode(s["content"]) for s in sources}
+                return 200, {"id": name, "status": "active"}, {}
+            case ("DELETE", "environments", name) if name in self.environments:
+                del self.environments[name]
+                self.deleted.append(name)
+                return 200, {}, {}
+            case ("GET", "environments", name, inner) if name in self.environments:
+                files, path = self.environments[name], inner.removeprefix("files/")
+                if "alt=media" in seen.path:
+                    return 200, files[path], {}
+                found = [{"path": p, "type": "file", "size_bytes": str(len(c)), "modified": str(hash(c))} for p, c in files.items()]
+                return 200, {"files": found}, {}
+            case ("POST", "interactions") if self.interactions:
+                answer = dict(self.interactions.pop(0))
+                self.environments[seen.json["environment"]] |= answer.pop("makes", {})
+                return int(answer.pop("http", 200)), answer, {}
+            case _:
+                return 404, {"error": {"code": 404, "message": f"not found: {seen.path}"}}, {}
 
     def _about(self, name: str, state: str) -> dict[str, Any]:
         return {"name": name, "uri": f"{self.url}/v1/{name}", "mimeType": self.files[name]["mime"], "state": state}
@@ -176,7 +206,7 @@ def _handler(server: GeminiServer) -> type[BaseHTTPRequestHandler]:
         do_GET = do_POST = do_DELETE = _any  # noqa: N815
 
         def _plain(self, status: int, body: Any, headers: Mapping[str, str]) -> None:
-            data = json.dumps(body).encode()
+            data = body if isinstance(body, bytes) else json.dumps(body).encode()
             self.send_response(status)
             for name, value in {"content-type": "application/json", "content-length": str(len(data)), **headers}.items():
                 self.send_header(name, value)
