@@ -34,6 +34,10 @@ STOPS: dict[str, ReplyStop] = {
 """Every other reason is an end, `tool_use` too: the loop finds the code in the calls."""
 
 
+REPLY_CHARS = 60_000_000
+"""A reply of a million tokens has a tenth of this; more is a server that never ends."""
+
+
 @dataclass(slots=True)
 class Reading:
     """What has come of one reply so far."""
@@ -55,6 +59,7 @@ class Reading:
     _usage: dict[str, Any] = field(default_factory=dict[str, Any])
     _stop: str = ""
     _details: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    _chars: int = 0
 
     def take(self, event: Mapping[str, Any]) -> list[Event]:
         """The events that one wire event gives. Raises `Fault` for a stream that contradicts itself."""
@@ -66,10 +71,12 @@ class Reading:
                 self._keep_container(message.get("container"))
             case "content_block_start":
                 self.began = True
+                self._bound(event.get("content_block"))
                 opened = OpenBlock(dict(mapping(event.get("content_block"))))
                 self._open[_index(event)] = opened
                 return self._opened(opened.block)
             case "content_block_delta":
+                self._bound(event.get("delta"))
                 return self._opened_at(event).grow(mapping(event.get("delta")))
             case "content_block_stop":
                 return self._close(self._opened_at(event, remove=True))
@@ -156,6 +163,11 @@ class Reading:
         if opened is None:
             raise Fault("unreadable", f"a {event.get('type')} for block {index}, which never began")
         return opened
+
+    def _bound(self, piece: object) -> None:
+        self._chars += sum(len(value) if isinstance(value, str) else 100 for value in mapping(piece).values())
+        if self._chars > REPLY_CHARS:
+            raise Fault("unreadable", f"the reply is longer than {REPLY_CHARS} characters")
 
     def _keep_container(self, container: object) -> None:
         self.container = text(mapping(container).get("id"))[:200] or self.container

@@ -180,3 +180,42 @@ async def test_a_slow_drip_can_be_cancelled_at_once(family: Family) -> None:
         with anyio.move_on_after(1.0):
             await replied(family, server.url)
     assert time.monotonic() - began < 15
+
+
+def _endless(head: bytes, before: bytes, after: bytes, times: int) -> RawServer:
+    """Pieces of a megabyte, as a model that never ends would send them."""
+    return RawServer(head, *[before + b"x" * 1_000_000 + after] * times)
+
+
+ENDLESS: dict[str, tuple[str, Callable[[], RawServer]]] = {
+    "chat": ("vllm-local", lambda: _endless(b"", b'data: {"choices": [{"delta": {"content": "', b'"}}]}\n\n', 25)),
+    "claude": (
+        "claude-local",
+        lambda: _endless(
+            b'event: content_block_start\ndata: {"type": "content_block_start", "index": 0, "content_block": {"type": "text"}}\n\n',
+            b'data: {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "',
+            b'"}}\n\n',
+            65,
+        ),
+    ),
+    "responses": (
+        "openai-responses-local",
+        lambda: _endless(b"", b'data: {"type": "response.output_text.delta", "delta": "', b'"}\n\n', 65),
+    ),
+    "gemini": (
+        "gemini-native",
+        lambda: _endless(b"", b'data: {"candidates": [{"content": {"parts": [{"text": "', b'"}]}}]}\n\n', 65),
+    ),
+    "mistral": (
+        "mistral-native",
+        lambda: _endless(b"", b'data: {"type": "message.output.delta", "content": "', b'"}\n\n', 25),
+    ),
+}
+
+
+@pytest.mark.parametrize("wire", ENDLESS)
+async def test_a_reply_without_end_is_ended(wire: str) -> None:
+    name, serve = ENDLESS[wire]
+    family = next(f for f in FAMILIES if f.name == name)
+    with serve() as server, pytest.raises(BadReply, match="longer than"):
+        await replied(family, server.url)
