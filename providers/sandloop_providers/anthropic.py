@@ -11,7 +11,6 @@ import logging
 import time
 from collections.abc import AsyncGenerator, Generator, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -42,7 +41,7 @@ from sandloop_providers.anthropic_inputs import found, looked
 from sandloop_providers.anthropic_stream import Reading
 from sandloop_providers.container_time import ANTHROPIC, ContainerClock
 from sandloop_providers.http_errors import never_wait_long
-from sandloop_providers.prices import cost_of
+from sandloop_providers.prices import priced
 
 if TYPE_CHECKING:
     from anthropic import AsyncAnthropic
@@ -247,17 +246,8 @@ class Claude:
         usage = reading.usage()
         if usage is None:
             return
-        price = partial(
-            cost_of,
-            provider=self.prices,
-            model=usage.model or self.model,
-            input_tokens=usage.input_tokens,
-            output_tokens=usage.output_tokens,
-            cached_tokens=usage.cached_tokens,
-            cache_write_tokens=usage.cache_write_tokens,
-        )
-        # In a thread: the price list takes 0.2 s to load, once.
-        usage = replace(usage, cost=await anyio.to_thread.run_sync(price) if reading.list_price else None)
+        if reading.list_price:
+            usage = await priced(usage, provider=self.prices, model=self.model)
         if container:
             seconds, dollars = self._clock.used(container, began, time.monotonic())
             usage = replace(usage, container_seconds=seconds, container_cost=dollars)

@@ -10,7 +10,6 @@ import base64
 import logging
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 import anyio
@@ -26,7 +25,7 @@ from sandloop_providers.chat_shape import Shape, narrowed
 from sandloop_providers.chat_stream import Reading
 from sandloop_providers.chat_wire import client_tools, newest_pictures, to_wire
 from sandloop_providers.ollama import Watch, chars_of, context_of, room
-from sandloop_providers.prices import cost_of
+from sandloop_providers.prices import priced
 from sandloop_providers.server_models import on_this_machine, served_models, shown
 
 if TYPE_CHECKING:
@@ -201,17 +200,7 @@ class Chat:
             return replace(usage, cost=cost)
         if self._server.prices is None:
             return usage
-        price = partial(
-            cost_of,
-            provider=self._server.prices,
-            model=usage.model,
-            input_tokens=usage.input_tokens,
-            output_tokens=usage.output_tokens,
-            cached_tokens=usage.cached_tokens,
-            cache_write_tokens=usage.cache_write_tokens,
-        )
-        # In a thread: the price list takes 0.2 s to load, once.
-        return replace(usage, cost=await anyio.to_thread.run_sync(price))
+        return await priced(usage, provider=self._server.prices, model=self.model)
 
     def _error(self, fault: Fault) -> Exception:
         server = self._server

@@ -11,8 +11,6 @@ import logging
 import os
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
-from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import anyio
@@ -20,7 +18,7 @@ import anyio
 from sandloop.context import fitted
 from sandloop.conversation import Message, conversation
 from sandloop.errors import BadFile, BadReply, BadSetting, KeyRefused, MissingKey, NativeUnavailable, ProviderError, Unreachable
-from sandloop.events import CodeWritten, Event, FileMade, Noted, Retried, Usage
+from sandloop.events import CodeWritten, Event, FileMade, Noted, Retried
 from sandloop.limits import MB
 from sandloop.ports import Capabilities, ModelChoice, ProviderAbout, Turn
 from sandloop_providers import gemini_environment as environment
@@ -30,7 +28,7 @@ from sandloop_providers.gemini_files import RemoteFiles
 from sandloop_providers.gemini_stream import Reading
 from sandloop_providers.http_errors import by_status, plain
 from sandloop_providers.plain_http import Fault, Http, events, mapping
-from sandloop_providers.prices import cost_of
+from sandloop_providers.prices import priced
 from sandloop_providers.responses_items import PICTURE_TYPES, Inline, rows, text
 from sandloop_providers.server_models import shown
 
@@ -127,7 +125,7 @@ class Gemini:
             last = event.code_id if isinstance(event, CodeWritten) else last
             yield event
         if (usage := environment.usage_of(answer, self.model)) is not None:
-            yield await self._priced(usage)
+            yield await priced(usage, provider="google", model=self.model)
         async for made in place.made(last, turn):
             yield made
         yield environment.ended(answer, self.model, place.id)
@@ -136,7 +134,7 @@ class Gemini:
         for event in reading.unanswered():
             yield event
         if (usage := reading.usage()) is not None:
-            yield await self._priced(usage)
+            yield await priced(usage, provider="google", model=self.model)
         for picture in reading.pictures[: turn.limits.files]:
             yield await self._made(picture, turn)
 
@@ -181,19 +179,6 @@ class Gemini:
             )
         except BadFile as error:
             return Noted(about="file", text=str(error))
-
-    async def _priced(self, usage: Usage) -> Usage:
-        usage = replace(usage, model=usage.model or self.model)
-        price = partial(
-            cost_of,
-            provider="google",
-            model=usage.model,
-            input_tokens=usage.input_tokens,
-            output_tokens=usage.output_tokens,
-            cached_tokens=usage.cached_tokens,
-        )
-        # In a thread: the price list takes 0.2 s to load, once.
-        return replace(usage, cost=await anyio.to_thread.run_sync(price))
 
     def _error(self, fault: Fault, reading: Reading, *, native: bool) -> ProviderError:
         said = plain(fault.said, self._key)

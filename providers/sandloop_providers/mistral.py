@@ -10,8 +10,6 @@ import logging
 import re
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import anyio
@@ -19,13 +17,13 @@ import anyio
 from sandloop.context import fitted
 from sandloop.conversation import conversation
 from sandloop.errors import BadFile, BadReply, NativeUnavailable, ProviderError, Unreachable
-from sandloop.events import Event, FileMade, Noted, Retried, Usage
+from sandloop.events import Event, FileMade, Noted, Retried
 from sandloop.ports import Capabilities, Turn
 from sandloop_providers.chat import Chat
 from sandloop_providers.http_errors import by_status, plain
 from sandloop_providers.mistral_stream import INTERPRETER, NATIVE_RULES, Reading, ToolFile, native_inputs
 from sandloop_providers.plain_http import Fault, Http, events
-from sandloop_providers.prices import cost_of
+from sandloop_providers.prices import priced
 from sandloop_providers.server_models import shown
 
 NAME = "Mistral"
@@ -82,7 +80,7 @@ class Mistral:
         except Fault as error:
             fault = error
         if (usage := reading.usage()) is not None:
-            yield await self._priced(usage)
+            yield await priced(usage, provider="mistral", model=self.model)
         for file in reading.files[: turn.limits.files]:
             yield await self._fetch(file, turn)
         if fault is None and not reading.over:
@@ -114,14 +112,6 @@ class Mistral:
             return Noted(about="file", text=str(error))
         except Fault as fault:
             return Noted(about="file", text=f"{file.name!r} was not brought back: {plain(fault.said, self._key)}.")
-
-    async def _priced(self, usage: Usage) -> Usage:
-        usage = replace(usage, model=usage.model or self.model)
-        price = partial(
-            cost_of, provider="mistral", model=usage.model, input_tokens=usage.input_tokens, output_tokens=usage.output_tokens
-        )
-        # In a thread: the price list takes 0.2 s to load, once.
-        return replace(usage, cost=await anyio.to_thread.run_sync(price))
 
     def _error(self, fault: Fault, reading: Reading) -> ProviderError:
         said = plain(fault.said, self._key)

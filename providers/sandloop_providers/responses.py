@@ -13,7 +13,6 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -31,7 +30,7 @@ from sandloop_providers.chat_client import ANSWER_BYTES, open_client, parsed
 from sandloop_providers.chat_errors import Fault, error_of, fault_of
 from sandloop_providers.container_time import ContainerClock, Rate
 from sandloop_providers.http_errors import plain
-from sandloop_providers.prices import cost_of
+from sandloop_providers.prices import priced
 from sandloop_providers.responses_container import RemoteContainer
 from sandloop_providers.responses_session import SessionContainer
 from sandloop_providers.responses_stream import Reading
@@ -229,17 +228,7 @@ class Responses:
             return replace(usage, cost=reported_cost(reading.reported))
         if self._account.prices is None:
             return usage
-        price = partial(
-            cost_of,
-            provider=self._account.prices,
-            model=usage.model,
-            input_tokens=usage.input_tokens,
-            output_tokens=usage.output_tokens,
-            cached_tokens=usage.cached_tokens,
-            cache_write_tokens=usage.cache_write_tokens,
-        )
-        # In a thread: the price list takes 0.2 s to load, once.
-        return replace(usage, cost=await anyio.to_thread.run_sync(price))
+        return await priced(usage, provider=self._account.prices, model=self.model)
 
 
 OURS = (
