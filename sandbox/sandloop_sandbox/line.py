@@ -24,6 +24,8 @@ from sandloop_sandbox.stream import Demultiplexer
 _PIECE = 1 << 18
 _KEPT_STDERR = 4_000
 _NOT_NOW = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+STALL_SECONDS = 2.0
+"""Without a byte taken, after which the engine is asked whether the other end still lives."""
 SEND_SECONDS = 60.0
 """How long a supervisor may take to take a frame."""
 
@@ -78,9 +80,18 @@ class Line:
                 try:
                     rest = rest[self._socket.send(rest) :]
                 except _NOT_NOW:
-                    self._wait(select.POLLOUT, deadline, "it did not take what was sent")
+                    self._wait_to_send(deadline)
                 except OSError as error:
                     raise self._gone(f"its line broke ({error})") from error
+
+    def _wait_to_send(self, deadline: float) -> None:
+        """An engine may hold the connection of a dead container open, and take nothing: after a while it is asked."""
+        until = min(deadline, time.monotonic() + STALL_SECONDS)
+        poll = select.poll()
+        poll.register(self._socket, select.POLLOUT)
+        if not poll.poll(max(0.0, 1000 * (until - time.monotonic()))) and (said := self._why_gone()):
+            raise self.lost("it was closed" if self._hung_up else said)
+        self._check_time(deadline, "it did not take what was sent")
 
     def read(self, deadline: float) -> frames.Frame:
         """The next frame, by `deadline` on the monotonic clock; of data, the next piece. Raises `SandboxLost`."""
