@@ -14,7 +14,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import anyio
-import anyio.to_thread
 
 from sandloop.context import fitted
 from sandloop.conversation import Asked, Message, conversation
