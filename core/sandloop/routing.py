@@ -57,6 +57,8 @@ def choose_route(
 def _why_rather_local(can: Capabilities, question: str, files: Sequence[InputFile], provider: str) -> str | None:
     """What `auto` minds and a user who asks for `native` may not. The names of the inputs are no wish for files."""
     total = sum(f.size for f in files)
+    if can.auto_bytes == 0 and files:
+        return f"{provider}'s interpreter takes no data files"
     if can.auto_bytes is not None and total > can.auto_bytes:
         return f"the files are {human_size(total)} together, and {provider} works well up to {human_size(can.auto_bytes)}"
     for file in files:
