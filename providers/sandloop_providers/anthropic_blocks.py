@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 from sandloop.events import CodeError, CodeRan, Language, StoppedBy
+from sandloop_providers.remote_runs import error_in, head_and_tail
+from sandloop_providers.untrusted import mapping, text
 
 CODE_FIELDS: dict[str, tuple[Language, tuple[str, ...]]] = {
     "code_execution": ("python", ("code",)),
@@ -21,8 +23,6 @@ CODE_FIELDS: dict[str, tuple[Language, tuple[str, ...]]] = {
 }
 """Per server tool: its language, and the keys of its input that hold what is written."""
 RESULT_TYPE = re.compile(r"(\w+_)?code_execution_tool_result")
-TRACEBACK = "Traceback (most recent call last):"
-_EXCEPTION = re.compile(r"([A-Za-z_][\w.]*)(?::(?: (.*))?)?", re.DOTALL)
 _MEANING = {
     "invalid_tool_input": "the provider's tool did not take the input",
     "unavailable": "the provider's interpreter is not available",
@@ -41,16 +41,6 @@ class Output:
 
     file_id: str
     code_id: str | None
-
-
-def mapping(value: object) -> Mapping[str, Any]:
-    """The value when it is a JSON object, else an empty one."""
-    return cast("Mapping[str, Any]", value) if isinstance(value, dict) else {}
-
-
-def text(value: object) -> str:
-    """The value when it is text, else nothing."""
-    return value if isinstance(value, str) else ""
 
 
 def is_code(block: Mapping[str, Any]) -> bool:
@@ -116,30 +106,6 @@ def outputs_of(block: Mapping[str, Any]) -> list[Output]:
         code_id = text(block.get("tool_use_id")) or None
     ids = [text(item.get("file_id")) for item in found]
     return [Output(file_id, code_id) for file_id in ids if 0 < len(file_id) <= 200]
-
-
-def error_in(stderr: str) -> CodeError | None:
-    """The exception that a program ended with, read from a Python traceback at the end of `stderr`."""
-    start = stderr.find(TRACEBACK)
-    if start < 0 and 'File "' in stderr:  # a SyntaxError of the script itself has no header
-        start = stderr.find('  File "')
-    if start < 0:
-        return None
-    lines = stderr[start:].rstrip().split("\n")
-    for i in range(len(lines) - 1, 0, -1):  # the exception's line follows the indented frames; its message may span lines
-        if lines[i - 1].startswith("  ") and (found := _EXCEPTION.fullmatch("\n".join(lines[i:]))):
-            return CodeError(name=found[1][:200], value=(found[2] or "").strip()[:2_000], traceback=stderr[start:])
-    return None
-
-
-def head_and_tail(value: str, limit: int) -> tuple[str, int]:
-    """At most `limit` bytes, the first three quarters and the last quarter, and how many bytes of the middle are gone."""
-    raw = value.encode("utf-8", "replace")
-    if len(raw) <= limit:
-        return value, 0
-    head, tail = raw[: limit * 3 // 4], raw[len(raw) - limit // 4 :]
-    kept = head.decode("utf-8", "ignore") + tail.decode("utf-8", "ignore")
-    return kept, len(raw) - len(kept.encode())
 
 
 def _refused(code_id: str, content: Mapping[str, Any]) -> CodeRan:

@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 from sandloop.errors import BadSetting, MissingKey
 from sandloop.limits import MB
 from sandloop.ports import Capabilities, ModelChoice
-from sandloop_providers.anthropic_blocks import mapping
 from sandloop_providers.anthropic_errors import KEY_VARIABLES, NAME, fault_in_stream
+from sandloop_providers.untrusted import mapping
 
 if TYPE_CHECKING:
     from anthropic import AsyncAnthropic

@@ -15,8 +15,8 @@ from sandloop.errors import (
     ProviderError,
     Unreachable,
 )
-from sandloop_providers.anthropic_blocks import mapping
 from sandloop_providers.http_errors import by_status, plain, wait_of
+from sandloop_providers.untrusted import mapping
 
 NAME = "Anthropic"
 KEY_VARIABLES = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN")

@@ -17,8 +17,9 @@ from sandloop.errors import BadFile, SandloopError
 from sandloop.events import FileMade, Noted
 from sandloop.ports import LocalFile, Turn
 from sandloop.sizes import human_size
-from sandloop_providers.anthropic_blocks import Output, text
+from sandloop_providers.anthropic_blocks import Output
 from sandloop_providers.anthropic_errors import NAME, Fault, fault_of, upload_error
+from sandloop_providers.untrusted import text
 
 if TYPE_CHECKING:
     from anthropic import AsyncAnthropic

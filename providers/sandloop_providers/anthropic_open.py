@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from sandloop.events import CodeDelta, Event, Language, Text, Thinking
-from sandloop_providers.anthropic_blocks import growing, is_code, mapping, text
+from sandloop_providers.anthropic_blocks import growing, is_code
+from sandloop_providers.untrusted import mapping, text
 
 CLIENT_TOOLS: dict[str, Language] = {"python": "python", "bash": "bash"}
 

@@ -12,18 +12,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sandloop.events import CodeWritten, Event, ReplyEnded, ReplyStop, Text, Thinking, ToolCall, Usage
-from sandloop_providers.anthropic_blocks import (
-    RESULT_TYPE,
-    Output,
-    is_code,
-    mapping,
-    outputs_of,
-    ran_of,
-    source_of,
-    text,
-)
+from sandloop_providers.anthropic_blocks import RESULT_TYPE, Output, is_code, outputs_of, ran_of, source_of
 from sandloop_providers.anthropic_errors import Fault
 from sandloop_providers.anthropic_open import OpenBlock
+from sandloop_providers.untrusted import mapping, text
 
 STOPS: dict[str, ReplyStop] = {
     "pause_turn": "pause",

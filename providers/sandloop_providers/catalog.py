@@ -90,6 +90,19 @@ class Vendor:
         finally:
             await chat.close()
 
+    def account(self, choice: ModelChoice) -> Account:
+        """Where, and as whom, for those that speak more than chat completions. Raises `MissingKey` and `BadSetting`."""
+        address = self.address_for(choice.base_url)
+        return Account(
+            name=self.name,
+            title=self.title,
+            address=address,
+            key=self._key(choice, address),
+            key_variables=self.key_variables,
+            prices=self.prices,
+            keeps_environment=self.keeps_environment,
+        )
+
     def address_for(self, base_url: str | None = None) -> str:
         """The address to use: the call's, the vendor's own variable, the usual one. Raises `BadSetting` and `UsageError`."""
         variable = os.environ.get(self.address_variable or "")
@@ -133,17 +146,7 @@ class OpenAI(Vendor):
         api, tool = checked_responses(choice.parameters)
         parameters = {k: v for k, v in choice.parameters.items() if k not in (API_PARAMETER, TOOL_PARAMETER)}
         chat = self.chat(replace(choice, parameters=parameters))
-        address = self.address_for(choice.base_url)
-        account = Account(
-            name=self.name,
-            title=self.title,
-            address=address,
-            key=self._key(choice, address),
-            key_variables=self.key_variables,
-            prices=self.prices,
-            keeps_environment=self.keeps_environment,
-            containers=self.containers,
-        )
+        account = replace(self.account(choice), containers=self.containers)
         return Responses(account, model=chat.model, chat=chat, parameters=parameters, api=api, tool=tool)
 
 
@@ -160,17 +163,7 @@ class OpenRouter(Vendor):
         chat = self.chat(replace(choice, parameters=parameters))
         if not shell:
             return chat
-        address = self.address_for(choice.base_url)
-        account = Account(
-            name=self.name,
-            title=self.title,
-            address=address,
-            key=self._key(choice, address),
-            key_variables=self.key_variables,
-            prices=self.prices,
-            keeps_environment=self.keeps_environment,
-            reports_cost=self.reports_cost,
-        )
+        account = replace(self.account(choice), reports_cost=self.reports_cost)
         own = {k: v for k, v in parameters.items() if k not in (TOOLS_PARAMETER, PICTURES_PARAMETER, "extra_body")}
         checked_responses(own)
         return Responses(account, model=chat.model, chat=chat, parameters=own, api="chat", tool=OPENROUTER_SHELL)

@@ -27,10 +27,11 @@ from sandloop_providers.chat_wire import newest_pictures
 from sandloop_providers.gemini_files import RemoteFiles
 from sandloop_providers.gemini_stream import Reading
 from sandloop_providers.http_errors import by_status, plain
-from sandloop_providers.plain_http import Fault, Http, events, mapping
+from sandloop_providers.plain_http import Fault, Http, events
 from sandloop_providers.prices import priced
-from sandloop_providers.responses_items import PICTURE_TYPES, Inline, rows, text
+from sandloop_providers.remote_runs import PICTURE_TYPES, Inline
 from sandloop_providers.server_models import shown
+from sandloop_providers.untrusted import mapping, rows, text
 
 NAME = "Gemini"
 KEY_VARIABLES = ("GOOGLE_API_KEY", "GEMINI_API_KEY")

@@ -20,9 +20,9 @@ from sandloop.conversation import Asked, Message, Said
 from sandloop.errors import BadFile
 from sandloop.events import CodeRan, CodeWritten, Event, FileMade, Noted, ReplyEnded, ReplyStop, Text, Thinking, Usage
 from sandloop.ports import LocalFile, Turn
-from sandloop_providers.anthropic_blocks import error_in, head_and_tail
-from sandloop_providers.plain_http import Fault, Http, mapping
-from sandloop_providers.responses_items import rows, text
+from sandloop_providers.plain_http import Fault, Http
+from sandloop_providers.remote_runs import error_in, head_and_tail
+from sandloop_providers.untrusted import mapping, rows, text
 
 FAMILY = "gemini-environment"
 AGENT = "antigravity-preview-09-2026"

@@ -15,8 +15,8 @@ import anyio
 from sandloop.errors import BadFile
 from sandloop.ports import LocalFile
 from sandloop_providers.gemini_wire import Part
-from sandloop_providers.plain_http import Fault, Http, mapping
-from sandloop_providers.responses_items import text
+from sandloop_providers.plain_http import Fault, Http
+from sandloop_providers.untrusted import mapping, text
 
 INLINE_BYTES = 2_000_000
 """Of one file. A request may hold 20 MB, and all of it goes again with every question."""

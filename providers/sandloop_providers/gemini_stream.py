@@ -15,10 +15,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sandloop.events import CodeRan, CodeWritten, Event, ReplyEnded, ReplyStop, Text, Thinking, ToolCall, Usage
-from sandloop_providers.anthropic_blocks import error_in, head_and_tail
 from sandloop_providers.gemini_wire import NATIVE
-from sandloop_providers.plain_http import Fault, mapping, said_in
-from sandloop_providers.responses_items import PICTURE_TYPES, Inline, rows, text
+from sandloop_providers.plain_http import Fault, said_in
+from sandloop_providers.remote_runs import PICTURE_TYPES, Inline, error_in, head_and_tail
+from sandloop_providers.untrusted import mapping, rows, text
 
 REPLY_CHARS = 60_000_000
 REFUSALS = frozenset({"SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "LANGUAGE", "MODEL_ARMOR", "IMAGE_SAFETY"})

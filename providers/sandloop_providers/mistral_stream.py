@@ -11,9 +11,9 @@ from typing import Any, cast
 
 from sandloop.conversation import Asked, Message, Ran, Said
 from sandloop.events import CodeRan, CodeWritten, Event, ReplyEnded, Text, Thinking, Usage
-from sandloop_providers.anthropic_blocks import error_in, head_and_tail
-from sandloop_providers.plain_http import Fault, mapping, said_in
-from sandloop_providers.responses_items import rows, text
+from sandloop_providers.plain_http import Fault, said_in
+from sandloop_providers.remote_runs import error_in, head_and_tail
+from sandloop_providers.untrusted import mapping, rows, text
 
 NATIVE = "mistral-native"
 INTERPRETER = "code_interpreter"

@@ -18,6 +18,7 @@ import anyio
 
 from sandloop_providers.http_errors import LONGEST_WAIT, wait_of
 from sandloop_providers.server_models import on_this_machine
+from sandloop_providers.untrusted import mapping
 
 if TYPE_CHECKING:
     import httpx2
@@ -205,8 +206,3 @@ def said_in(body: Mapping[str, Any]) -> str:
         if told:
             return told if isinstance(told, str) else json.dumps(told, default=str)
     return ""
-
-
-def mapping(value: object) -> Mapping[str, Any]:
-    """The value when it is a JSON object, else an empty one."""
-    return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else {}

@@ -20,7 +20,8 @@ from sandloop.ports import LocalFile, Turn
 from sandloop.sizes import human_size
 from sandloop_providers.chat_errors import Fault, fault_of
 from sandloop_providers.http_errors import plain
-from sandloop_providers.responses_items import PICTURE_TYPES, Cited, Inline
+from sandloop_providers.remote_runs import PICTURE_TYPES, Inline
+from sandloop_providers.responses_items import Cited
 from sandloop_providers.responses_wire import native_tool
 
 if TYPE_CHECKING:

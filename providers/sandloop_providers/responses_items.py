@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from sandloop.events import CodeRan, CodeWritten, StoppedBy
-from sandloop_providers.anthropic_blocks import error_in, head_and_tail
+from sandloop_providers.remote_runs import PICTURE_TYPES, Inline, error_in, head_and_tail
+from sandloop_providers.untrusted import mapping, rows, text
 
 SHELL_CALLS = ("shell_call", "openrouter:shell")
 SHELL_OUTPUTS = ("shell_call_output", "openrouter:shell_output", "openrouter:shell_call_output")
 """OpenRouter names its shell's items in one way or the other, by the shape of tool it was sent."""
 PICTURE_CHARS = 40_000_000
 """Of one picture in a data URL; a chart has a hundredth of it."""
-PICTURE_TYPES = {"image/png": "png", "image/jpeg": "jpg", "image/webp": "webp", "image/gif": "gif"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,30 +31,6 @@ class Cited:
     container: str
     file_id: str
     name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Inline:
-    """A picture that came with a cell's outputs."""
-
-    code_id: str
-    mime: str
-    data: bytes
-
-
-def mapping(value: object) -> Mapping[str, Any]:
-    """The value when it is a JSON object, else an empty one."""
-    return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else {}
-
-
-def rows(value: object) -> list[Mapping[str, Any]]:
-    """The objects of a JSON list; nothing when it is none."""
-    return [mapping(row) for row in cast("list[object]", value)] if isinstance(value, list) else []
-
-
-def text(value: object) -> str:
-    """The value when it is text, else nothing."""
-    return value if isinstance(value, str) else ""
 
 
 def written_of(item: Mapping[str, Any]) -> CodeWritten | None:

@@ -14,21 +14,19 @@ from typing import Any
 from sandloop.events import CodeDelta, CodeRan, Event, ReplyEnded, ReplyStop, Text, Thinking, ToolCall, Usage
 from sandloop_providers.chat_errors import Fault, fault_from_body
 from sandloop_providers.chat_wire import code_of
+from sandloop_providers.remote_runs import Inline
 from sandloop_providers.responses_items import (
     Cited,
-    Inline,
     citations_of,
     container_of,
     is_refusal,
-    mapping,
     pictures_of,
     plain_json,
     ran_of,
-    rows,
     said_in,
-    text,
     written_of,
 )
+from sandloop_providers.untrusted import mapping, rows, text
 
 REPLY_CHARS = 60_000_000
 """Pictures come inside the stream. More is a server that never ends."""

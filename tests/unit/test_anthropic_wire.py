@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from sandloop.conversation import Asked, CallResult, Message, Ran, Said
 from sandloop.events import CodeDelta, CodeError, CodeRan, FileMade, ToolCall
-from sandloop_providers.anthropic_blocks import Output, error_in, head_and_tail, outputs_of, ran_of, source_of
+from sandloop_providers.anthropic_blocks import Output, outputs_of, ran_of, source_of
 from sandloop_providers.anthropic_stream import Reading
 from sandloop_providers.anthropic_wire import (
     LOCAL,
@@ -25,6 +25,7 @@ from sandloop_providers.anthropic_wire import (
     newest_pictures,
 )
 from sandloop_providers.prices import cost_of
+from sandloop_providers.remote_runs import error_in, head_and_tail
 
 USE: dict[str, Any] = {"type": "server_tool_use", "id": "s1", "name": "code_execution", "input": {"code": "x"}}
 RESULT: dict[str, Any] = {"type": "code_execution_tool_result", "tool_use_id": "s1", "content": {"type": "code_execution_result"}}
