@@ -6,8 +6,8 @@ import os
 
 import pytest
 
-from sandloop.cli_run import exit_code
-from sandloop.cli_sandbox import table
+from sandloop.cli.run_script import exit_code
+from sandloop.cli.sandbox import table
 from sandloop.events import CodeRan, StoppedBy
 from sandloop.options import SandboxOptions
 from sandloop.ports import Held

@@ -13,8 +13,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from sandloop.bridge import iterate
-from sandloop.cli_ends import INTERRUPTED, Signals, put, stderr_console
-from sandloop.cli_files import save
+from sandloop.cli.ends import INTERRUPTED, Signals, put, stderr_console
+from sandloop.cli.files import save
 from sandloop.codec import scrub, to_plain
 from sandloop.errors import BadFile, UsageError
 from sandloop.events import CodeRan, Event, FileMade, Language, Noted, Output, SandboxOpened

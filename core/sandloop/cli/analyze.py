@@ -1,38 +1,21 @@
-"""The command line: the answer on stdout, everything else on stderr, and an exit code that says what happened.
-
-Exit codes: 0 answered, 1 the analysis failed, 2 usage, 3 provider or key, 4 sandbox unavailable, 5 limit reached, 130 interrupted.
-"""
+"""`sandloop analyze`: one question, its answer on stdout, everything else on stderr."""
 
 from __future__ import annotations
 
-import contextlib
-import sys
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sandloop.cli_ends import Signals, ending_well, fail, put, stderr_console
-from sandloop.cli_sandbox import sandbox
+from sandloop.cli.ends import Signals, ending_well, fail, put, stderr_console
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from sandloop.result import Result
     from sandloop.settings import Settings
-
-app = typer.Typer(
-    name="sandloop",
-    help="Ask any model about your files: it writes code, a sealed sandbox runs it, the answer and the files come back.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Exit codes: 0 answered, 1 failed, 2 usage, 3 provider or key, 4 sandbox unavailable, 5 limit reached, 130 interrupted.",
-)
-
-app.add_typer(sandbox, name="sandbox")
 
 
 class RouteOption(StrEnum):
@@ -43,24 +26,6 @@ class RouteOption(StrEnum):
     local = "local"
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
-        from importlib.metadata import version
-
-        print(f"sandloop {version('sandloop')}")
-        raise typer.Exit
-
-
-@app.callback()
-def root(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
-    ] = False,
-) -> None:
-    """Ask any model about your files."""
-
-
-@app.command()
 def analyze(
     question: Annotated[str, typer.Argument(metavar="QUESTION", help="What to find out, in words.")],
     files: Annotated[list[str] | None, typer.Argument(metavar="FILE", help="Files to look at; never changed.")] = None,
@@ -131,7 +96,7 @@ def _analyze(question: str, files: list[str], settings: object, output: Path | N
 
 def _finish(result: Result | None, output: Path | None, as_json: bool, console: Console) -> None:
     """Save what was made and print what there is, also after a failure: nothing a run has paid for is lost."""
-    from sandloop.cli_files import save
+    from sandloop.cli.files import save
     from sandloop.printable import printable
 
     if result is None:
@@ -152,72 +117,3 @@ def _finish(result: Result | None, output: Path | None, as_json: bool, console: 
         if result.estimated_container_cost is not None:
             cost += f", at the provider about ${result.estimated_container_cost:.4f} more (container time estimated)"
         console.print(f"[dim]{usage.input_tokens} tokens in, {usage.output_tokens} out{cost}[/]", highlight=False, soft_wrap=True)
-
-
-@app.command()
-def doctor(
-    as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
-    prove: Annotated[
-        bool, typer.Option("--prove", help="Attack the sandbox on your own engine, and print which of its controls held.")
-    ] = False,
-) -> None:
-    """What is there, what is missing, and the exact next command. Keys are shown as present or not, never their value."""
-    from sandloop.doctor import diagnose, report
-
-    with ending_well():
-        if prove:
-            _prove(as_json)
-        findings = diagnose()
-        put(report(findings, as_json=as_json).rstrip("\n"))
-        raise typer.Exit(next((code for code, finding in findings if finding.state == "missing"), 0))
-
-
-def _prove(as_json: bool) -> NoReturn:
-    """Progress goes to stderr, the table to stdout; 4 when a control did not hold."""
-    from rich.markup import escape
-
-    from sandloop.doctor import proof_report, prove
-    from sandloop.printable import printable
-    from sandloop.settings import resolve
-
-    console = stderr_console()
-    options = resolve().sandbox
-    assert options is not None  # noqa: S101 - resolved settings have every field
-    with console.status("opening a sandbox") as status:
-
-        def on_progress(line: str) -> None:
-            status.update(escape(printable(line)))
-            if not console.is_terminal:
-                console.print(escape(printable(line)), highlight=False, soft_wrap=True)
-
-        proofs = prove(options, on_progress)
-    put(proof_report(proofs, options, as_json=as_json).rstrip("\n"))
-    raise typer.Exit(4 if any(proof.held is False for proof in proofs) or not proofs else 0)
-
-
-@app.command()
-def models(
-    check: Annotated[bool, typer.Option("--check", help="Ask the servers that are configured; sends each its own key.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the rows as JSON.")] = False,
-) -> None:
-    """Each provider: whether its key is there, what runs the code, what is known of its limits."""
-    import asyncio
-
-    from sandloop.models import checked_rows, model_rows, report
-    from sandloop.settings import resolve
-
-    with ending_well():
-        settings = resolve()
-        rows = model_rows(settings)
-        if check:
-            rows = asyncio.run(checked_rows(rows, settings))
-        put(report(rows, as_json=as_json).rstrip("\n"))
-        raise typer.Exit(3 if any(row.works is False for row in rows) else 0)
-
-
-def main() -> None:
-    """The `sandloop` command."""
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(AttributeError, ValueError):
-            stream.reconfigure(errors="replace")  # type: ignore[union-attr]
-    app()

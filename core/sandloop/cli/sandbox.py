@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sandloop.cli_ends import ending_well, put
+from sandloop.cli.ends import ending_well, put
 
 if TYPE_CHECKING:
     from sandloop.ports import Held, SandboxTools
@@ -73,7 +73,7 @@ def run(
 ) -> None:
     """Run a script of your own in a fresh sandbox. Ends with the script's exit code, or 5 when a limit stopped it."""
     with ending_well() as signals:
-        from sandloop.cli_run import run_script
+        from sandloop.cli.run_script import run_script
 
         settings = _found_ready(_settings(engine, packages, timeout))
         raise typer.Exit(run_script(script, files or [], language.value if language else None, output, settings, as_json, signals))

@@ -1,0 +1,55 @@
+"""The command line: the answer on stdout, everything else on stderr, and an exit code that says what happened.
+
+A module a command; what a command needs is imported when it runs, so that `--help` answers at once.
+
+Exit codes: 0 answered, 1 the analysis failed, 2 usage, 3 provider or key, 4 sandbox unavailable, 5 limit reached, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from typing import Annotated
+
+import typer
+
+from sandloop.cli import analyze, doctor, models, sandbox
+
+app = typer.Typer(
+    name="sandloop",
+    help="Ask any model about your files: it writes code, a sealed sandbox runs it, the answer and the files come back.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: 0 answered, 1 failed, 2 usage, 3 provider or key, 4 sandbox unavailable, 5 limit reached, 130 interrupted.",
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"sandloop {version('sandloop')}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Ask any model about your files."""
+
+
+for command in (analyze.analyze, doctor.doctor, models.models):
+    app.command()(command)
+app.add_typer(sandbox.sandbox, name="sandbox")
+
+
+def main() -> None:
+    """The `sandloop` command."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError, ValueError):
+            stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    app()
