@@ -17,7 +17,7 @@ demo-providers: ## one analysis over each provider's wire and both routes, in a 
 	@$(VENV)/python tools/demo_providers.py
 
 test: ## all tests: pure, over loopback servers, and with a real engine
-	@tools/set_up.sh compose
+	@tools/set_up.sh compose chromium
 	@echo "test: all three shelves"
 	@SANDLOOP_REQUIRE_DOCKER=1 $(VENV)/python -m pytest
 
