@@ -87,7 +87,6 @@ class Interpreters:
         self.zygotes_killed = self._failures = 0
         self.in_step = False
         """A kernel that dies in its step is replaced when its output has been heard."""
-        self._killed = 0
         self._stale: frozenset[int] = frozenset()
         """Numbers of processes that had ended when the kernel was ordered: it may get one of them."""
         self._orders, self._replies = -1, -1
@@ -190,10 +189,14 @@ class Interpreters:
         self.exits.pop(pid, None)  # of one that had this number before
         return pid
 
-    def settle(self) -> None:
-        """After a step: freeze everybody, kill who does not belong to the next step, let the zygote go on."""
-        self._freeze_and_kill()
-        if self._killed > MAX_DEAD and self.kernel is not None:
+    def settle(self, *, well: bool = True) -> None:
+        """After a step: freeze everybody, kill who does not belong to the next step, let the zygote go on.
+
+        A few dead children of the kernel may wait for its own code. Those of a step that did not end well have nobody to wait for.
+        """
+        killed = self._freeze_and_kill()
+        bearable = MAX_DEAD if well else 0
+        if self.kernel is not None and (killed or not well) and processes.dead_children(self.kernel) > bearable:
             self._have_dead_buried(self.kernel)
             self._freeze_and_kill()
         os.chmod(WORK, 0o700)  # the code may have closed it, to us and to the next kernel
@@ -204,13 +207,13 @@ class Interpreters:
             self._start_zygote()
         self.look()
 
-    def _freeze_and_kill(self) -> None:
+    def _freeze_and_kill(self) -> int:
         killed, still = processes.kill_all_but(self.keep(), processes.freeze(), self.kernel or 0)
         if not still:
             self.kernel = None  # such a one would write while files are fetched
             killed += processes.kill_all_but(self.keep(), processes.freeze(), 0)[0]
-        self._killed += killed
         self.look()
+        return killed
 
     def _have_dead_buried(self, kernel: int) -> None:
         """The dead children of the kernel count as processes until it takes note of them; nobody else can."""
@@ -225,7 +228,6 @@ class Interpreters:
             if time.monotonic() > end:
                 self.kernel = None  # it is somebody else's by now: killed with the rest
                 break
-        self._killed = 0
 
     def _heard(self, line: bytes) -> None:
         if line == b"ready":

@@ -14,7 +14,7 @@ import ctypes
 import os
 import signal
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from . import landlock
 
@@ -120,7 +120,17 @@ def tell_group(pid: int, number: int) -> None:
 
 def others() -> dict[int, str]:
     """The state letter of every process but PID 1 and the dead ones."""
-    found: dict[int, str] = {}
+    # A process whose first thread has ended looks dead while the others go on.
+    return {pid: state for pid, state, _, threads in _everybody() if state not in DEAD or threads > 1}
+
+
+def dead_children(parent: int) -> int:
+    """How many children of `parent` are dead and not yet taken note of by it: they count as processes until then."""
+    return sum(state in DEAD and threads <= 1 and of == parent for _, state, of, threads in _everybody())
+
+
+def _everybody() -> Iterator[tuple[int, str, int, int]]:
+    """The number, state letter, parent and number of threads of every process but PID 1."""
     for name in os.listdir("/proc"):
         if not name.isdigit() or name == "1":
             continue
@@ -131,11 +141,7 @@ def others() -> dict[int, str]:
             continue
         # The name may hold spaces and brackets: the state stands after the last bracket, the number of threads 17 fields on.
         fields = text[text.rindex(b")") + 2 :].split()
-        state, threads = chr(fields[0][0]), int(fields[17])
-        # A process whose first thread has ended looks dead while the others go on.
-        if state not in "ZX" or threads > 1:
-            found[int(name)] = state
-    return found
+        yield int(name), chr(fields[0][0]), int(fields[1]), int(fields[17])
 
 
 def freeze() -> dict[int, str]:

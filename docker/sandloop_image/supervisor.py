@@ -99,7 +99,7 @@ class Supervisor:
             self._holder = kernel
             step.answer(stopped, 0, lost=lost_before, error={})
         self.shared.from_kernel(claim.environment)
-        inside.settle()
+        inside.settle(well=well)
         if well:
             inside.in_step = False
             inside.pipes.drop_output()

@@ -102,6 +102,13 @@ async def test_storms_of_processes_end_with_their_step(open_session: Open, sourc
     assert await says(session, "import os; sum(name.isdigit() for name in os.listdir('/proc')) <= 3") == "True"
 
 
+async def test_children_that_a_failed_step_left_dead_are_buried(open_session: Open) -> None:
+    session = await open_session(replace(SMALL, step_seconds=10))
+    await run(session, "import os, time\nfor _ in range(5): os.fork() or os._exit(0)\ntime.sleep(0.3)\nraise ValueError")
+
+    assert await says(session, "sum(name.isdigit() for name in os.listdir('/proc')) <= 3") == "True"
+
+
 async def test_the_number_of_processes_is_bounded_as_seen_from_the_machine(engine: Engine, open_session: Open) -> None:
     session = await open_session(replace(SMALL, step_seconds=4))
     (container,) = engine.labelled(f"{LABEL}.session={session.opened.id}")
