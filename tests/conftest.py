@@ -10,6 +10,9 @@ import pytest
 os.environ["SANDLOOP_WARM"] = "off"
 """Containers made ahead would come and go in the middle of other tests; those that are about them say so."""
 
+os.environ["SANDLOOP_RUNS"] = "off"
+"""No test writes into the user's folder of runs; those that are about runs name one of their own."""
+
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
 """Where the processes that tests start find what the tests share, and this checkout."""
 

@@ -63,12 +63,26 @@ class Settings:
     models: Mapping[str, Profile] | None = None
     prices: Mapping[str, Price] | None = None
     """What tokens cost, by a profile's name, `provider:model` or a model's own name."""
+    runs: str | None = None
+    """Where runs are kept: a folder, `on` for the user's own data folder, or `off`."""
+    runs_kept: int | None = None
+    """Runs kept; the oldest beyond it are removed when a new one starts."""
 
 
 DEFAULTS = Settings(
-    model="claude", route="auto", limits=Limits(), preview=True, show_pictures=True, sandbox=SandboxOptions(), models={}, prices={}
+    model="claude",
+    route="auto",
+    limits=Limits(),
+    preview=True,
+    show_pictures=True,
+    sandbox=SandboxOptions(),
+    models={},
+    prices={},
+    runs="on",
+    runs_kept=500,
 )
-_PLAIN = ("model", "route", "preview", "show_pictures", "base_url")
+_PLAIN = ("model", "route", "preview", "show_pictures", "base_url", "runs", "runs_kept")
+MAX_RUNS = 1_000_000
 _LIMITS = {f.name: f.type for f in fields(Limits)}
 _PRICE = tuple(f.name for f in fields(Price))
 MAX_PRICE = 1e6
@@ -201,7 +215,7 @@ def _from_table(table: Mapping[str, Any], source: str) -> Settings:
     chosen: dict[str, Any] = {}
     for name in _PLAIN:
         if name in table:
-            chosen[name] = truth(name, table[name], source) if name in ("preview", "show_pictures") else _text(name, table, source)
+            chosen[name] = _plain(name, table, source)
     if "route" in chosen:
         chosen["route"] = route_named(chosen["route"], source)
     if "models" in table:
@@ -209,6 +223,20 @@ def _from_table(table: Mapping[str, Any], source: str) -> Settings:
     if "prices" in table:
         chosen["prices"] = {name: _price(name, row, source) for name, row in _table("prices", table["prices"], source).items()}
     return Settings(**chosen)
+
+
+def _plain(name: str, table: Mapping[str, Any], source: str) -> Any:
+    match name:
+        case "preview" | "show_pictures":
+            return truth(name, table[name], source)
+        case "runs_kept":
+            text = str(table[name])
+            number = int(text) if text.isdecimal() and len(text) < 9 else 0
+            if not 0 < number <= MAX_RUNS:
+                raise BadSetting(name=name, why=f"is {table[name]!r}, but must be from 1 to {MAX_RUNS}", where=source)
+            return number
+        case _:
+            return _text(name, table, source)
 
 
 def _price(model: str, row: object, source: str) -> Price:
