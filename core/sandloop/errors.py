@@ -4,6 +4,7 @@
     ├── UsageError            the call was wrong: change the call                       exit code 2
     │   ├── BadFile           a file that can't be taken, and why
     │   ├── BadSetting        a setting that can't be used, its value and the nearest right one
+    │   ├── BadSuite          a compare file that can't be used: the line, the place in it, and the nearest right key
     │   └── UnknownModel      no provider answers to that name
     ├── ProviderError         the model's side failed: key, quota, refusal, wire         exit code 3
     │   ├── MissingKey        the provider needs a key, and none is set
@@ -68,6 +69,14 @@ class BadSetting(UsageError):
         place = f" in {where}" if where else ""
         hint = f"Did you mean {nearest!r}?" if nearest else "docs/settings.md lists every setting."
         super().__init__(f"The setting {name!r}{place} {why}. {hint}")
+
+
+class BadSuite(UsageError):
+    """A compare file that can't be used."""
+
+    def __init__(self, *, file: str, line: int, place: str, why: str, do: str) -> None:
+        self.file, self.line, self.place, self.why, self.do = file, line, place, why, do
+        super().__init__(f"{file}, line {line}: {f'{place} ' if place else 'the file '}{why}. {do}{'' if do.endswith('?') else '.'}")
 
 
 class UnknownModel(UsageError):
