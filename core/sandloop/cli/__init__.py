@@ -7,13 +7,14 @@ Exit codes: 0 answered, 1 the analysis failed, 2 usage, 3 provider or key, 4 san
 
 from __future__ import annotations
 
-import contextlib
+import os
 import sys
 from typing import Annotated
 
 import typer
 
-from sandloop.cli import analyze, doctor, models, sandbox
+from sandloop.cli import analyze, doctor, extract, models, sandbox
+from sandloop.terminal.plain import make_readable
 
 app = typer.Typer(
     name="sandloop",
@@ -42,14 +43,12 @@ def root(
     """Ask any model about your files."""
 
 
-for command in (analyze.analyze, doctor.doctor, models.models):
+for command in (analyze.analyze, extract.extract, doctor.doctor, models.models):
     app.command()(command)
 app.add_typer(sandbox.sandbox, name="sandbox")
 
 
 def main() -> None:
     """The `sandloop` command."""
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(AttributeError, ValueError):
-            stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    make_readable(sys.stdout, sys.stderr, os.environ)
     app()

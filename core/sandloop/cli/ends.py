@@ -32,6 +32,11 @@ def put(text: str) -> None:
         ) from error
 
 
+def stdout_is_terminal() -> bool:
+    """Also when there is no stdout at all, which is no terminal."""
+    return sys.stdout is not None and sys.stdout.isatty()  # pyright: ignore[reportUnnecessaryComparison]
+
+
 def discard_stdout() -> None:
     """What is left in its buffer, so that the interpreter does not fail on it at its end."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
