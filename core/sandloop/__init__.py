@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from sandloop import errors, events
     from sandloop.api import Session, aanalyze, analyze, astream, stream
+    from sandloop.comparing.api import acompare, compare
+    from sandloop.comparing.comparison import Comparison
     from sandloop.errors import LimitReached, ProviderError, SandboxError, SandloopError, UsageError
     from sandloop.events import Event
     from sandloop.limits import Limits
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AsyncSession",
+    "Comparison",
     "Event",
     "LimitReached",
     "Limits",
@@ -38,8 +41,10 @@ __all__ = [
     "Settings",
     "UsageError",
     "aanalyze",
+    "acompare",
     "analyze",
     "astream",
+    "compare",
     "errors",
     "events",
     "stream",
@@ -47,6 +52,7 @@ __all__ = [
 
 _HOME = {
     "AsyncSession": "session",
+    "Comparison": "comparing.comparison",
     "Event": "events",
     "LimitReached": "errors",
     "Limits": "limits",
@@ -59,8 +65,10 @@ _HOME = {
     "Settings": "settings",
     "UsageError": "errors",
     "aanalyze": "api",
+    "acompare": "comparing.api",
     "analyze": "api",
     "astream": "api",
+    "compare": "comparing.api",
     "stream": "api",
 }
 

@@ -61,11 +61,14 @@ def scrub(event: Event) -> Event:
     return clean
 
 
+def clean_text(text: str) -> str:
+    """`text` with lone surrogates replaced."""
+    return text if text.isascii() else text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
 def _scrubbed(value: Any) -> Any:
     if isinstance(value, str):
-        if value.isascii():
-            return value
-        return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+        return clean_text(value)
     if isinstance(value, tuple):
         return tuple(_scrubbed(item) for item in value)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
     if dataclasses.is_dataclass(value) and not isinstance(value, type):

@@ -23,8 +23,8 @@ from sandloop.ports import LocalFile
 from sandloop.scratch import scratch_folder, writing
 from sandloop.sizes import human_size
 
-FileLike: TypeAlias = str | os.PathLike[str] | tuple[str, bytes] | IO[bytes]
-"""A path or glob, a name with its bytes, or an open binary file."""
+FileLike: TypeAlias = str | os.PathLike[str] | tuple[str, bytes] | IO[bytes] | LocalFile
+"""A path or glob, a name with its bytes, an open binary file, or a file that another session has found and measured."""
 
 _CHUNK = 1 << 20
 
@@ -67,8 +67,8 @@ class Inputs:
     def _add(self, given: Sequence[FileLike]) -> Resolved:
         new: list[LocalFile] = []
         notes: list[str] = []
-        for wanted, path in (pair for item in given for pair in self._paths(item)):
-            size, sha256 = self._measure(wanted, path)
+        for wanted, path, known in (each for item in given for each in self._each(item)):
+            size, sha256 = self._measured(known) if known is not None else self._measure(wanted, path)
             clean = clean_component(Path(wanted).name if "/" in wanted else wanted)
             same = next((f for f in self.files if f.file.sha256 == sha256 and f.file.name.lower() == clean.lower()), None)
             if same is not None:
@@ -79,7 +79,8 @@ class Inputs:
             elif clean != Path(wanted).name:
                 notes.append(f"The file {wanted!r} is called {clean!r} for the code.")
             self._room -= size
-            file = LocalFile(file=InputFile(name=name, size=size, mime=mime_of(path, name), sha256=sha256), path=path)
+            mime = known.mime if known is not None else mime_of(path, name)
+            file = LocalFile(file=InputFile(name=name, size=size, mime=mime, sha256=sha256), path=path)
             self.files.append(file)
             new.append(file)
         return Resolved(files=tuple(new), notes=tuple(notes))
@@ -105,7 +106,18 @@ class Inputs:
     def _taken(self) -> set[str]:
         return {f.file.name.lower() for f in [*self.files, *self.carried]}
 
-    def _paths(self, item: FileLike) -> Iterator[tuple[str, Path]]:
+    def _each(self, item: FileLike) -> Iterator[tuple[str, Path, InputFile | None]]:
+        if isinstance(item, LocalFile):
+            yield item.file.name, item.path, item.file
+        else:
+            yield from ((name, path, None) for name, path in self._paths(item))
+
+    def _measured(self, file: InputFile) -> tuple[int, str]:
+        if file.size > self._room:
+            raise self._too_large(file.name, file.size)
+        return file.size, file.sha256
+
+    def _paths(self, item: str | os.PathLike[str] | tuple[str, bytes] | IO[bytes]) -> Iterator[tuple[str, Path]]:
         if isinstance(item, tuple) and [type(part) for part in item] == [str, bytes]:
             name, content = item
             yield name, self._spooled(name, [content])

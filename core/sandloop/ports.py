@@ -118,7 +118,8 @@ class ProviderFactory(Protocol):
     """What an entry point in `sandloop.providers` names.
 
     It may also have `about: ProviderAbout`, and `async def listed(self, choice: ModelChoice) -> list[str]`, which asks the server
-    for its models and raises a `ProviderError`; both are for `sandloop models`.
+    for its models and raises a `ProviderError`; both are for `sandloop models`. And `computes_here(self, choice: ModelChoice) ->
+    bool`, whether the model itself runs on this machine: of those, a comparison asks one at a time.
     """
 
     key_variables: tuple[str, ...]

@@ -90,6 +90,10 @@ class Vendor:
         finally:
             await chat.close()
 
+    def computes_here(self, choice: ModelChoice) -> bool:
+        """Whether the model runs on this machine, as far as the address tells."""
+        return self.local and on_this_machine(self.address_for(choice.base_url))
+
     def account(self, choice: ModelChoice) -> Account:
         """Where, and as whom, for those that speak more than chat completions. Raises `MissingKey` and `BadSetting`."""
         address = self.address_for(choice.base_url)

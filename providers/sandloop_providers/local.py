@@ -23,6 +23,7 @@ from sandloop.ports import Capabilities, ModelChoice, ProviderAbout, Turn
 from sandloop_providers.catalog import Vendor, compatible, llamacpp, ollama
 from sandloop_providers.chat import Chat, checked
 from sandloop_providers.llama_server import LlamaServer, Program, find_program
+from sandloop_providers.server_models import on_this_machine
 from sandloop_providers.weights import KNOWN, SMALL, STANDARD, Weights, cache_folder, hub_address, kept, own_file
 from sandloop_providers.weights_download import download
 
@@ -199,6 +200,10 @@ class _Factory:
         checked(parameters)
         own_path = own_file(Path(named)) if named else None
         return Local(KNOWN[name], own_path=own_path, base_url=choice.base_url, parameters=parameters)
+
+    def computes_here(self, choice: ModelChoice) -> bool:
+        """Whether the model runs on this machine: unless an address elsewhere is set."""
+        return choice.base_url is None or on_this_machine(choice.base_url)
 
 
 local = _Factory()

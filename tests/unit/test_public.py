@@ -18,7 +18,7 @@ def test_every_public_name_can_be_had() -> None:
 
 
 def test_sync_and_async_share_their_signatures() -> None:
-    for sync, twin in (("analyze", "aanalyze"), ("stream", "astream")):
+    for sync, twin in (("analyze", "aanalyze"), ("stream", "astream"), ("compare", "acompare")):
         first, second = inspect.signature(getattr(sandloop, sync)), inspect.signature(getattr(sandloop, twin))
         assert first.parameters == second.parameters
     ours, theirs = inspect.signature(sandloop.Session), inspect.signature(sandloop.AsyncSession)
