@@ -45,11 +45,17 @@ class ModelRow:
 def model_rows(settings: Settings, environ: Mapping[str, str] | None = None) -> list[ModelRow]:
     """A row for each provider by its name, then one for each profile. Makes no request."""
     environ = os.environ if environ is None else environ
-    shortest: dict[str, str] = {}
+    names: dict[str, list[str]] = {}
     for name, point in named(PROVIDERS).items():  # `claude` and `anthropic` are one
-        shortest[point.value] = min(name, shortest.get(point.value, name), key=len)
-    rows = [_row(name, provider_factory(name), environ) for name in sorted(shortest.values())]
+        names.setdefault(point.value, []).append(name)
+    rows = [_row(name, provider_factory(name), environ) for name in sorted(map(_shown, names.values()))]
     return rows + [_profile_row(name, profile, environ) for name, profile in sorted((settings.models or {}).items())]
+
+
+def _shown(names: Sequence[str]) -> str:
+    """Of a provider's names its own, else the shortest."""
+    own: object = getattr(provider_factory(names[0]), "name", None)
+    return next((name for name in names if name == own), min(names, key=len))
 
 
 async def checked_rows(rows: Sequence[ModelRow], settings: Settings) -> list[ModelRow]:
