@@ -1,6 +1,6 @@
 # `make help` lists the targets. Each sets up what it needs; that takes no time when it is there.
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-providers test bench check record format wheel image clean
+.PHONY: help demo demo-providers test bench check docs record format wheel image clean
 VENV := .venv/bin
 
 help: ## this list
@@ -26,7 +26,7 @@ bench: ## how fast the sandbox is, beside a bare limit and plain docker; ROUNDS=
 	@echo "bench: $(or $(ROUNDS),30) rounds"
 	@$(VENV)/python bench/bench.py --rounds $(or $(ROUNDS),30)
 
-check: ## format, lint, types and the layers between packages
+check: ## format, lint, types, the layers between packages and the documents' links
 	@tools/venv.sh
 	@echo "check: format and lint"
 	@$(VENV)/ruff format --check .
@@ -36,6 +36,12 @@ check: ## format, lint, types and the layers between packages
 	@$(VENV)/pyright
 	@echo "check: layers"
 	@$(VENV)/lint-imports
+	@$(MAKE) --no-print-directory docs
+
+docs: ## the documents as a site in build/site, its links and anchors checked
+	@tools/venv.sh
+	@echo "docs: build/site/index.html"
+	@NO_MKDOCS_2_WARNING=1 $(VENV)/mkdocs build --quiet
 
 record: ## record the demo with the real embedded model, for machines without one
 	@tools/set_up.sh
