@@ -14,7 +14,8 @@ RouteName: TypeAlias = Literal["native", "local"]
 Language: TypeAlias = Literal["python", "bash", "text"]
 """`text` is a provider's own file edit: shown as a step, never run by us."""
 Origin: TypeAlias = Literal["tool_call", "text_tool_call", "fenced", "provider"]
-StoppedBy: TypeAlias = Literal["itself", "time", "memory", "output", "processes", "disk", "interrupt", "provider"]
+StoppedBy: TypeAlias = Literal["itself", "time", "memory", "output", "processes", "disk", "interrupt", "provider", "declined"]
+"""`declined`: it did not run at all, since the user was asked and said no."""
 ReplyStop: TypeAlias = Literal["end", "length", "pause", "refusal"]
 
 
@@ -67,6 +68,15 @@ class RunStarted:
     at: str = ""
     """UTC, ISO 8601."""
     kind: Literal["run_started"] = "run_started"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resumed:
+    """The conversation goes on after a recorded run, in a new session: files and history are here again, variables are not."""
+
+    run: str
+    """The id of the last run before."""
+    kind: Literal["resumed"] = "resumed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -277,8 +287,8 @@ class FellBack:
 class Noted:
     """Something the user should know that stops nothing: a file left out, an output that differs from a recording."""
 
-    about: Literal["file", "replay", "sandbox", "answer", "provider", "progress"]
-    """`progress` is one of many in a row, each of which replaces the one before on a screen."""
+    about: Literal["file", "replay", "sandbox", "answer", "provider", "run", "progress"]
+    """`run`: what of this run is not kept on the disk. `progress`: one of many in a row, each replaces the last on a screen."""
     text: str
     kind: Literal["noted"] = "noted"
 
@@ -321,6 +331,7 @@ class Failed:
 
 Event: TypeAlias = (
     RunStarted
+    | Resumed
     | RouteChosen
     | SandboxOpened
     | FilesPreviewed

@@ -26,6 +26,10 @@ _WHY_STOPPED = {
     "disk": "It was stopped: the working folder is full.",
     "interrupt": "It was interrupted by the user.",
     "provider": "The provider stopped it.",
+    "declined": (
+        "It was not run: the user looked at this code and did not allow it. Don't send the same again. Write other code, or say "
+        "in plain words what you need to know or to do."
+    ),
 }
 
 

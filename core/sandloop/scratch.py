@@ -55,6 +55,11 @@ def sweep(place: Path) -> list[Path]:
     return removed
 
 
+def in_scratch(path: Path) -> bool:
+    """Whether a file is in a scratch folder of ours, and so goes with it."""
+    return any(_NAME.match(parent.name) for parent in path.parents)
+
+
 def _namespace() -> int:
     """Which numbering of processes is ours: another container may share the folder, and its processes look gone from here."""
     try:

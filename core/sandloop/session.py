@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
@@ -44,6 +43,8 @@ from sandloop.ports import Provider, Turn
 from sandloop.prices import own_price
 from sandloop.result import Result
 from sandloop.routing import choose_route
+from sandloop.runs.place import new_id, runs_folder
+from sandloop.runs.recorder import Recorder
 from sandloop.settings import Route, Settings, resolve
 from sandloop.store import FileStore
 from sandloop.workspace import Workspace
@@ -87,6 +88,9 @@ class AsyncSession:
         self._store = FileStore(file_bytes=self.limits.file_bytes)
         self._inputs = Inputs(input_bytes=self.limits.input_bytes)
         self._workspace = Workspace(options=self.settings.sandbox or SandboxOptions(), limits=self.limits, store=self._store)
+        self._recorder = Recorder(
+            runs_folder(self.settings), kept=self.settings.runs_kept or 1, limits=self.limits, made=self._store.path
+        )
         self._native_failed: str | None = None
         self._busy = self._closed = False
         self.history: list[Event] = []
@@ -142,32 +146,43 @@ class AsyncSession:
         try:
             async with aclosing(self._run(question, files)) as events:
                 async for event in events:
-                    yield self._record(event)
+                    for told in await self._record(event):
+                        yield told
         except Exception as error:
             if len(self.history) == start:
                 raise
             self.result = Result(events=tuple(self.history[start:]), store=self._store)
-            failed = self._record(Failed(error=type(error).__name__, message=str(error)))
+            last = await self._record(Failed(error=type(error).__name__, message=str(error)))
             self.result = Result(events=tuple(self.history[start:]), store=self._store)
             if isinstance(error, SandloopError):
                 error.result = self.result
-            yield failed
+            for told in last:
+                yield told
             raise
         finally:
             self._busy = False
             self.result = Result(events=tuple(self.history[start:]), store=self._store)
+            self._recorder.finish()
 
-    def _record(self, event: Event) -> Event:
+    async def _record(self, event: Event) -> list[Event]:
+        """Into the history, at once, and onto the disk; with what the user should know of the latter, before a last event."""
         clean = codec.scrub(event)
         self.history.append(clean)
-        return clean
+        last = isinstance(clean, Answered | Failed)
+        notes = await self._recorder.settled() if last else []
+        notes += await self._recorder.take(clean, self._inputs.files)
+        if last:
+            self.history[-1:-1] = notes
+            return [*notes, clean]
+        self.history += notes
+        return [clean, *notes]
 
     async def _run(self, question: str, files: Sequence[FileLike]) -> AsyncGenerator[Event]:
         """All of one question. Each event is in the history before the next is asked for."""
         began = time.monotonic()
         resolved = await asyncio.to_thread(self._inputs.add, files)
         yield RunStarted(
-            id=f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}",
+            id=new_id(),
             question=question,
             model=self.settings.model or "",
             files=tuple(f.file for f in self._inputs.files),

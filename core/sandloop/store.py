@@ -8,7 +8,7 @@ import os
 import shutil
 import tempfile
 import weakref
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, Literal
 
@@ -28,16 +28,21 @@ class FileStore:
     The folder goes when the store is no longer referenced, at the latest when the process ends; a `Result` holds its store.
     """
 
-    def __init__(self, *, file_bytes: int) -> None:
+    def __init__(self, *, file_bytes: int, also: Sequence[Path] = ()) -> None:
         self.folder = scratch_folder()
         self.file_bytes = file_bytes
+        self.also = list(also)
+        """Folders of kept runs, in which the bytes of earlier files are; never written."""
         self._gone = weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
 
     def path(self, sha256: str) -> Path:
         """Where the bytes with that sum are, or would be."""
         if len(sha256) != 64 or not set(sha256) <= set("0123456789abcdef"):
             raise ValueError(f"not a SHA-256: {sha256!r}")
-        return self.folder / sha256
+        own = self.folder / sha256
+        if self.also and not own.exists():
+            return next((kept for folder in self.also if (kept := folder / sha256).exists()), own)
+        return own
 
     async def add(
         self, name: str, chunks: AsyncIterator[bytes], *, code_id: str | None = None, change: Literal["new", "changed"] = "new"
@@ -53,7 +58,7 @@ class FileStore:
                 with os.fdopen(handle, "wb") as file:
                     size, sha256 = await self._copy(chunks, file, clean)
                 mime = mime_of(Path(unfinished), clean)
-                Path(unfinished).replace(self.path(sha256))
+                Path(unfinished).replace(self.folder / sha256)
             except BaseException:
                 Path(unfinished).unlink(missing_ok=True)
                 raise
@@ -91,4 +96,4 @@ class FileStore:
         if hashlib.sha256(content).hexdigest() != sha256:
             raise ValueError(f"content does not have the SHA-256 {sha256}")
         with writing(self.folder.parent):
-            self.path(sha256).write_bytes(content)
+            (self.folder / sha256).write_bytes(content)

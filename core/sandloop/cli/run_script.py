@@ -131,7 +131,7 @@ def read_script(script: str, language: Language | None) -> tuple[str, Language]:
 
 def is_limit(ran: CodeRan) -> bool:
     """Whether a limit stopped it."""
-    return ran.stopped_by not in ("itself", "interrupt", "provider")
+    return ran.stopped_by not in ("itself", "interrupt", "provider", "declined")
 
 
 def exit_code(ran: CodeRan | None) -> int:
