@@ -17,7 +17,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any, cast
 
 from sandloop.errors import ImageUnavailable
-from sandloop.settings_sandbox import checked
+from sandloop.settings.sandbox import checked
 from sandloop_image.packages.add import REFUSED
 from sandloop_sandbox.image import (
     BASE_VARIABLE,

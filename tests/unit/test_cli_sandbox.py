@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from sandloop.settings_sandbox import checked
+from sandloop.settings.sandbox import checked
 
 TOOLS = """
 from sandloop.errors import EngineUnavailable

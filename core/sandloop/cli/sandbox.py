@@ -84,7 +84,7 @@ def _settings(engine: str | None, packages: str | None = None, timeout: float | 
     from dataclasses import replace
 
     from sandloop.settings import checked_limit, resolve
-    from sandloop.settings_sandbox import checked
+    from sandloop.settings.sandbox import checked
 
     settings = resolve(packages=None if packages is None else checked("packages", packages, "--packages"))
     limits, options = settings.limits, settings.sandbox

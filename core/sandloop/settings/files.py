@@ -1,0 +1,68 @@
+"""The two files of settings: where they are, and what stands in them."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sandloop.errors import BadSetting
+
+PROJECT = "sandloop.toml"
+MAX_BYTES = 1_000_000
+"""A file of settings has a few thousand; one that is larger is something else."""
+
+
+def user_file(environ: Mapping[str, str]) -> Path:
+    """The user's own file, which need not be there."""
+    if named := environ.get("SANDLOOP_CONFIG"):
+        return Path(named)
+    from platformdirs import user_config_path
+
+    return user_config_path("sandloop") / "config.toml"
+
+
+def project_file(cwd: Path) -> Path | None:
+    """The nearest `sandloop.toml` in the folder or above it."""
+    return next((path for folder in (cwd, *cwd.parents) if is_file(path := folder / PROJECT)), None)
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is such a file that this user can know of."""
+    try:
+        return path.is_file()
+    except OSError:  # in a folder of somebody else's
+        return False
+
+
+def is_there(path: Path) -> bool:
+    """Whether there is anything of that name that this user can know of."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
+def read_text(path: Path) -> str:
+    """What stands in it. Raises `BadSetting`."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+        if len(content) > MAX_BYTES:
+            raise BadSetting(
+                name=path.name, why=f"is larger than {MAX_BYTES:,} bytes, so it is no file of settings", where=str(path)
+            )
+        return content.decode("utf-8-sig").replace("\r\n", "\n")
+    except (UnicodeDecodeError, OSError) as error:
+        raise BadSetting(name=path.name, why=f"can't be read: {error}", where=str(path)) from error
+
+
+def parsed(text: str, path: Path) -> dict[str, Any]:
+    """As tables. Raises `BadSetting` with the line."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise BadSetting(name=path.name, why=f"can't be read: {error}", where=str(path)) from error
+    except RecursionError as error:
+        raise BadSetting(name=path.name, why="can't be read: it is nested too deeply", where=str(path)) from error
