@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from sandloop.events import InputFile
@@ -130,6 +132,24 @@ class Comparison:
     def to_json(self, *, files: bool = False) -> str:
         """The whole comparison as JSON; `files=True` puts the made files' bytes in, as base64."""
         return json.dumps(self.to_plain(files=files), ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Comparison:
+        """The comparison that `to_json` wrote, with its files when it has them. Raises `UsageError` when it is none."""
+        from sandloop.comparing.stored import read
+
+        return read(text)
+
+    def save(self, folder: str | os.PathLike[str]) -> Path:
+        """Write `comparison.json`, `report.html`, and a folder for each entry with its `events.jsonl` and the files it made.
+
+        A folder that holds a comparison already keeps it: this one goes into a folder in it that is called by its id.
+
+        Returns the folder that was written. Raises `UsageError` when it can't be.
+        """
+        from sandloop.comparing.stored import save
+
+        return save(self, folder)
 
 
 def _entry_to_plain(entry: Entry, *, files: bool) -> dict[str, Any]:

@@ -82,7 +82,7 @@ class Comparing:
         self._files = files
         self._inputs = Inputs(input_bytes=(self._settings.limits or Limits()).input_bytes)
         self._concurrency, self._judge, self._tolerance = concurrency, judge, tolerance
-        self._tell: OnEvent = on_event or (lambda label, event: None)
+        self.on_event = on_event
         self._asked = [_Asked(codec.clean_text(m), n, codec.clean_text(label)) for m, n, label in labels(models, repeat)]
         self._id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
         self._at = datetime.now(UTC).isoformat(timespec="seconds")
@@ -145,6 +145,10 @@ class Comparing:
             finally:
                 with contextlib.suppress(Exception):  # its answer is there, and the others go on
                     await session.close()
+
+    def _tell(self, label: str, event: Event) -> None:
+        if self.on_event is not None:
+            self.on_event(label, event)
 
     def _stopped(self, asked: _Asked) -> Entry:
         entry = self._ended(asked, None)

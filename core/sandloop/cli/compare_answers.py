@@ -1,0 +1,121 @@
+"""What a comparison found, for a person: the verdict, each answer, its figures, and where they differ."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator
+
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from sandloop.comparing.comparison import Agreement, Comparison, Entry
+from sandloop.printable import printable
+
+ANSWER_LINES = 12
+ANSWER_CHARS = 1_000
+DIFFERENCES = 20
+"""Of numbers, and of each file; the report has all."""
+_BAD = "bold red"
+
+
+def answers(comparison: Comparison, *, width: int | None = None, colour: bool = False) -> str:
+    """All of it as text.
+
+    Args:
+        width: In columns; None: the terminal's.
+        colour: Whether the terminal shows any.
+    """
+    out = io.StringIO()
+    console = Console(file=out, width=width, force_terminal=colour, color_system="standard" if colour else None)
+    for part in _parts(comparison):
+        console.print(part, highlight=False)
+    return "\n".join(line.rstrip() for line in out.getvalue().splitlines())
+
+
+def _parts(comparison: Comparison) -> Iterator[RenderableType]:
+    agreement = comparison.agreement
+    style = {True: "bold green", False: _BAD, None: "bold"}[agreement.agree]
+    yield Text(printable(agreement.verdict), style)
+    for number, entry in enumerate(comparison.entries):
+        yield Text()
+        yield Text.assemble((printable(entry.label), "bold"), ("  ≠" if _differs(agreement, number) else "", _BAD))
+        yield Padding(_answer(entry, _odd_numbers(agreement, number)), (0, 0, 0, 2))
+    yield Text()
+    yield _figures(comparison)
+    if differences := list(_differences(comparison)):
+        yield Group(Text(), Text("Where they differ", "bold"), *(Padding(line, (0, 0, 0, 2)) for line in differences))
+    if agreement.judged is not None:
+        judged = agreement.judged
+        said = f"{printable(judged.model)}, asked as the judge (an opinion, not evidence):"
+        yield Group(Text(), Text(said, "bold"), Padding(_shortened(judged.text), (0, 0, 0, 2)))
+
+
+def _differs(agreement: Agreement, number: int) -> bool:
+    return any(row.differs[number] for row in agreement.numbers)
+
+
+def _odd_numbers(agreement: Agreement, number: int) -> list[str]:
+    return [value for row in agreement.numbers if row.differs[number] and (value := row.values[number]) is not None]
+
+
+def _answer(entry: Entry, odd: list[str]) -> Text:
+    if entry.result is None or not entry.answered:
+        said = _shortened(entry.result.text) if entry.result is not None else Text()
+        failed = Text(printable(f"{entry.error}: {entry.message}"), "red")
+        return Text.assemble(failed, "\n", said) if said.plain else failed
+    answer = _shortened(entry.result.text)
+    for value in odd:
+        answer.highlight_regex(rf"(?<![\d.,]){re.escape(printable(value))}(?!\d)", _BAD)
+    return answer
+
+
+def _shortened(text: str) -> Text:
+    lines = [line.rstrip() for line in printable(text.strip()).split("\n") if line.strip()]
+    kept = "\n".join(lines[:ANSWER_LINES])[:ANSWER_CHARS]
+    return Text(kept + (" …" if len(kept) < len("\n".join(lines)) else ""))
+
+
+def _figures(comparison: Comparison) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column("model", overflow="fold", min_width=8)
+    table.add_column("route", no_wrap=True)
+    for name in ("steps", "files", "tokens", "cost", "time"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for entry in comparison.entries:
+        table.add_row(Text(printable(entry.label), "" if entry.answered else "red"), *_figures_of(entry))
+    return table
+
+
+def _figures_of(entry: Entry) -> list[str]:
+    seconds = f"{entry.seconds:.1f} s"
+    result = entry.result
+    if result is None:
+        return ["-", "-", "-", "-", "-", seconds if entry.seconds else "-"]
+    usage = result.usage
+    tokens = usage.input_tokens + usage.output_tokens
+    cost = "unknown" if result.cost is None else f"${result.cost:.4f}"
+    route = result.route.route if result.route is not None else "-"
+    return [route, str(len(result.steps)), str(len(result.files)), f"{tokens:,}" if tokens else "-", cost, seconds]
+
+
+def _differences(comparison: Comparison) -> Iterator[Text]:
+    labels = [printable(entry.label) for entry in comparison.entries]
+    odd = [row for row in comparison.agreement.numbers if any(row.differs)]
+    for row in odd[:DIFFERENCES]:
+        line = Text(f"{printable(row.what)}: " if row.what else "")
+        said = [(label, v, differs) for label, v, differs in zip(labels, row.values, row.differs, strict=False) if v is not None]
+        for place, (label, value, differs) in enumerate(said):
+            unit = f" {printable(row.unit)}" if row.unit and row.unit not in value else ""
+            line.append(f"{' · ' if place else ''}{label} ")
+            line.append(f"{printable(value)}{unit}{' ≠' if differs else ''}", _BAD if differs else "")
+        yield line
+    if len(odd) > DIFFERENCES:
+        yield Text(f"and {len(odd) - DIFFERENCES} more numbers", "dim")
+    for file in comparison.agreement.files:
+        if file.same is not True and file.differences:
+            name = next((name for name in file.names if name is not None), "")
+            yield Text(printable(name), "bold")
+            yield from (Text("  " + printable(line)) for line in file.differences[:DIFFERENCES])
