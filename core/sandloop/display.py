@@ -6,8 +6,10 @@ inside fences is shown as it is written.
 
 from __future__ import annotations
 
+from types import TracebackType
+from typing import Self
+
 from rich.console import Console
-from rich.markup import escape
 
 from sandloop.events import (
     Answered,
@@ -31,29 +33,54 @@ from sandloop.events import (
 )
 from sandloop.printable import printable
 from sandloop.sizes import human_size
+from sandloop.terminal.outcome import outcome
+from sandloop.terminal.screen import Screen
+from sandloop.terminal.stages import Stage, after
 
 _SHOWN_LINES = 40
 """Lines of output shown of one cell; the result has all that was kept."""
 
 
 class Display:
-    """Draws events on a console. `console` writes to stderr; colours follow the terminal and `NO_COLOR`."""
+    """Draws events on a console. `console` writes to stderr; colours follow the terminal and `NO_COLOR`.
 
-    def __init__(self, console: Console) -> None:
-        self._console = console
+    On a terminal, a line at the bottom says what is waited for; leave the context, or call `end`, before writing elsewhere.
+
+    Args:
+        code: Show the code.
+        output: Show what it prints.
+        question: Show the question and its files.
+    """
+
+    def __init__(self, console: Console, *, code: bool = True, output: bool = True, question: bool = True) -> None:
+        self.screen = Screen(console)
+        self.code, self.output = code, output
+        self._question = question
+        self._stage = Stage()
         self._prose: list[str] = []
         self._line = ""
         self._fenced = False
         self._streamed = ""
         """Code shown as it was written, since the last reply began."""
         self._lines_shown = 0
-        self._partial_output = False
         self._progress_told = 0
+
+    def __enter__(self) -> Self:
+        self.screen.wait(self._stage.label)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.end()
 
     def show(self, event: Event) -> None:
         """Draw one event."""
+        self._stage = after(self._stage, event)
+        self._draw(event)
+        self.screen.wait(self._stage.label)
+
+    def _draw(self, event: Event) -> None:
         match event:
-            case RunStarted():
+            case RunStarted() if self._question:
                 names = ", ".join(f"{f.name} ({human_size(f.size)})" for f in event.files)
                 self._say("?", f"{event.question}" + (f"  [{names}]" if names else ""), "bold")
             case RouteChosen():
@@ -78,7 +105,7 @@ class Display:
             case Answered():
                 self._prose = []
             case Failed():
-                self.end()
+                self._give_up()
             case FileMade():
                 self._say("+", f"{event.name} ({human_size(event.size)}, {event.mime})", "green")
             case Noted(about="progress", text=text):
@@ -96,17 +123,19 @@ class Display:
             self._say("!", f"{event.sandbox}: {what}", "yellow")
 
     def end(self) -> None:
-        """Show what was held back: the run is over, and it is no answer."""
+        """Show what was held back, and take the waiting line away: the run is over."""
+        self._give_up()
+        self.screen.close()
+
+    def _give_up(self) -> None:
+        """Show what was held back: it is no answer."""
         self._end_line()
         self._flush_prose()
-        self._break()
+        self.screen.end_line()
 
     def _progress(self, text: str) -> None:
-        """On one line that is written again and again; where there is no terminal, every tenth."""
-        if self._console.is_terminal:
-            self._partial_output = True
-            self._console.print(f"  {escape(printable(text))}", end="\r", highlight=False, soft_wrap=True)
-        elif self._progress_told % 10 == 0:
+        """What is waited for, where a terminal shows that; elsewhere every tenth has a line."""
+        if not self.screen.waits and self._progress_told % 10 == 0:
             self._say(" ", text, "dim")
         self._progress_told += 1
 
@@ -123,8 +152,7 @@ class Display:
                 self._say("↻", f"told the model: {text}", "yellow")
 
     def _say(self, sign: str, text: str, style: str) -> None:
-        self._break()
-        self._console.print(f"[{style}]{sign}[/] {escape(printable(text))}", highlight=False, soft_wrap=True)
+        self.screen.line(sign, text, style)
 
     def _text(self, text: str) -> None:
         """Complete lines only: a fence is known by its line."""
@@ -142,13 +170,14 @@ class Display:
         """Behind a rule, as it comes, so that it can be told from what it prints."""
         self._flush_prose()
         self._streamed += text
+        if not self.code:
+            return
         for line in printable(text).splitlines(keepends=True):
-            if not self._partial_output:
-                self._console.print("[dim]│[/] ", end="", highlight=False)
-            self._console.print(escape(line.rstrip("\n")), end="", style="cyan", highlight=False, soft_wrap=True)
-            self._partial_output = True
+            if not self.screen.in_line:
+                self.screen.write("│ ", "dim")
+            self.screen.write(line.rstrip("\n"), "cyan")
             if line.endswith("\n"):
-                self._break()
+                self.screen.end_line()
 
     def _end_line(self) -> None:
         if self._line:
@@ -159,51 +188,32 @@ class Display:
         """Prose that turned out to be followed by something is no answer: show it."""
         prose, self._prose = "\n".join(self._prose).strip(), []
         if prose:
-            self._break()
-            self._console.print(escape(prose), style="dim", highlight=False, soft_wrap=not self._console.is_terminal)
+            self.screen.prose(prose, "dim")
 
     def _code(self, event: CodeWritten) -> None:
         """The whole cell, unless it was shown while it was written."""
         self._flush_prose()
-        self._break()
+        self.screen.end_line()
         if event.source.strip() not in self._streamed:
             self._write_code(event.source.rstrip() + "\n")
         self._streamed = ""
         self._lines_shown = 0
 
     def _output(self, text: str) -> None:
+        if not self.output:
+            return
         lines = printable(text).splitlines(keepends=True)
         room = _SHOWN_LINES - self._lines_shown
         shown = "".join(lines[: max(0, room)])
         self._lines_shown += len(lines)
         if shown:
-            self._console.print(escape(shown), end="", highlight=False, soft_wrap=True)
-            self._partial_output = not shown.endswith("\n")
+            self.screen.write(shown)
         if len(lines) > room >= 0:
-            self._break()
-            self._console.print("[dim]… more output, not shown here[/]", highlight=False)
+            self.screen.end_line()
+            self.screen.prose("… more output, not shown here", "dim")
             self._lines_shown = _SHOWN_LINES + 1
 
     def _ran(self, event: CodeRan) -> None:
-        self._break()
-        if event.stopped_by in ("interrupt", "provider"):
-            self._say("✗", "interrupted" if event.stopped_by == "interrupt" else "stopped by the provider", "red")
-        elif event.stopped_by != "itself":
-            self._say("✗", f"stopped by its limit of {event.stopped_by}", "red")
-        elif event.error is not None:
-            self._say("✗", f"{event.error.name}: {event.error.value}", "red")
-        elif event.outcome == "unknown":
-            self._say("?", "ran; the provider does not say whether it went well", "yellow")
-        elif event.exit_code:
-            self._say("✗", f"exit code {event.exit_code}", "red")
-        else:
-            self._say("✓", f"ran in {event.seconds:.2f} s" if event.seconds is not None else "ran", "green")
-        if event.out_of_memory == "child":
-            self._say("!", "a process that the code started was killed for memory", "yellow")
-        if event.state == "lost":
-            self._say("!", "variables were lost; files are still there", "yellow")
-
-    def _break(self) -> None:
-        if self._partial_output:
-            self._console.print()
-            self._partial_output = False
+        self.screen.end_line()
+        for sign, text, style in outcome(event):
+            self._say(sign, text, style)

@@ -113,15 +113,29 @@ def test_nothing_a_stranger_wrote_reaches_the_terminal_as_a_command_or_as_markup
     assert "[red]" in text
 
 
-def test_progress_is_one_line_on_a_terminal_and_every_tenth_elsewhere() -> None:
-    notes = [Noted(about="progress", text=f"{i} %") for i in range(0, 101)]
-    assert shown(notes).count("\n") == 11
+def test_progress_has_every_tenth_line_where_there_is_no_terminal() -> None:
+    assert shown([Noted(about="progress", text=f"{i} %") for i in range(0, 101)]).count("\n") == 11
+
+
+def test_code_can_be_left_out_and_what_it_came_to_stays() -> None:
     out = io.StringIO()
-    display = Display(Console(file=out, width=100, force_terminal=True))
-    for note in [*notes, Noted(about="provider", text="Starting.")]:
-        display.show(note)
-    assert out.getvalue().count("\n") == 2
-    assert out.getvalue().count("\r") == 101
+    display = Display(Console(file=out, width=100), code=False, output=False)
+    code = "```python\n1\n```\n"
+    ran = CodeRan(code_id="c1", exit_code=0, seconds=0.1)
+    for event in [
+        Text(text=f"See.\n{code}"),
+        ReplyEnded(stop="end"),
+        cell("1"),
+        Output(code_id="c1", stream="stdout", text="x"),
+        ran,
+    ]:
+        display.show(event)
+    assert out.getvalue() == "See.\n✓ ran in 0.10 s\n"
+
+
+def test_paths_of_windows_and_markup_are_shown_as_they_are() -> None:
+    path = "C:\\new\\[bold]x[/bold]\\"
+    assert shown([Noted(about="file", text=path)]) == f"! {path}\n"
 
 
 def test_a_flood_of_output_is_cut_on_the_screen() -> None:
@@ -146,7 +160,8 @@ def test_prose_is_broken_between_words_on_a_terminal_and_not_at_all_elsewhere() 
     events: list[Event] = [Text(text="some words of prose that are long\n"), Noted(about="file", text="x")]
     out = io.StringIO()
     display = Display(Console(file=out, width=20, force_terminal=True, color_system=None))
-    for event in events:
-        display.show(event)
+    with display:
+        for event in events:
+            display.show(event)
     assert "some words of prose \nthat are long" in out.getvalue()
     assert "some words of prose that are long" in shown(events, width=20)
