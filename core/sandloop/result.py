@@ -241,6 +241,12 @@ class Result:
         billed figure, and not part of `cost`. None on the local route, and where no price is known."""
         return self.usage.container_cost
 
+    def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
+        """In a notebook: the answer, what was made, each step with its code folded, and what it took."""
+        from sandloop.notebook.shown import result_bundle
+
+        return dict(result_bundle(self))
+
     def to_json(self, *, files: bool = False) -> str:
         """The whole result as JSON; `files=True` puts the files' bytes in, as base64."""
         plain: dict[str, Any] = {

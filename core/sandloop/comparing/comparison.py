@@ -118,6 +118,12 @@ class Comparison:
             raise KeyError(f"{label!r}; the entries are {[e.label for e in self.entries]}")
         return found
 
+    def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
+        """In a notebook: the verdict, a table, and a column a model."""
+        from sandloop.notebook.shown import comparison_bundle
+
+        return dict(comparison_bundle(self))
+
     def to_plain(self, *, files: bool = False) -> dict[str, Any]:
         """As plain dictionaries and lists; `files=True` puts the made files' bytes in, as base64."""
         return {

@@ -70,6 +70,8 @@ class Settings:
     """Where runs are kept: a folder's path, `on` for your own data folder, or `off`."""
     runs_kept: int | None = None
     """Runs kept; the oldest beyond it are removed when a new one starts."""
+    notebook: bool | None = None
+    """In Jupyter, draw below the cell what happens while it happens. Elsewhere nothing is drawn."""
 
 
 NOTHING = Settings()
@@ -85,6 +87,7 @@ DEFAULTS = Settings(
     prices={},
     runs="on",
     runs_kept=500,
+    notebook=True,
 )
 TABLES = ("limits", "sandbox", "models", "prices")
 """The settings that are tables in a file."""
