@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sandloop.events import Check, CodeRan, Event, FileMade, FilesPreviewed, RunStarted
+from sandloop.numbers import DIGITS, EXPONENT, MAGNITUDES, decimal_readings, without_markup
 from sandloop.store import FileStore
 
 MAX_EVIDENCE = 4_000_000
@@ -23,14 +24,10 @@ MAX_FILE, MAX_FILES = 1_000_000, 20
 """Bytes of a made file that is read, and how many are."""
 _TEXTS = ("text/", "application/json")
 _NUMBER = re.compile(
-    r"(?<![\w.,])(?P<digits>\d{1,3}(?:[,\u00a0\u202f' ]\d{3})+(?:\.\d+)?|\d+(?:[.,]\d+)?|\.\d+)(?P<exponent>[eE][-+]?\d{1,3})?"
+    rf"(?<![\w.,])(?P<digits>{DIGITS})(?P<exponent>{EXPONENT})?"
     r"(?P<unit>\s?(?:%|percent\b|per cent\b|thousand\b|million\b|billion\b|k\b|K\b|M\b|m\b|bn\b|B\b))?"
 )
-_FACTORS = {"thousand": 1e3, "k": 1e3, "million": 1e6, "m": 1e6, "billion": 1e9, "bn": 1e9, "b": 1e9}
-_LIST_MARKER = re.compile(r"(?m)^\s*(?:#+\s*)?\d{1,3}[.)]\s")
-_FENCES = ("```", "~~~")
 _EVIDENCE_NUMBER = re.compile(r"[-−]?(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+\.?\d*|\.\d+)(?:[eE][-+]?\d{1,3})?")
-_DECIMAL_COMMA = re.compile(r"\d+,\d+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +68,7 @@ def _text(store: FileStore, sha256: str) -> str:
 
 def unsupported(answer: str, evidence: Iterable[str]) -> tuple[Check, ...]:
     """The numbers of `answer` that no text of `evidence` has, in their order, each once, at most fifty."""
-    stated = _stated(_without_markup(answer))
+    stated = _stated(without_markup(answer))
     if not stated:
         return ()
     seen = sorted(_seen(evidence))
@@ -82,34 +79,14 @@ def unsupported(answer: str, evidence: Iterable[str]) -> tuple[Check, ...]:
     return tuple(found.values())[:MAX_CHECKS]
 
 
-def _without_markup(answer: str) -> str:
-    """Without code, which is no claim, and without the numbers of a list."""
-    kept: list[str] = []
-    fence = ""
-    for line in answer.splitlines():
-        mark = line.strip()[:3]
-        if mark in _FENCES and fence in ("", mark):
-            fence = "" if fence else mark
-        elif not fence:
-            kept.append(line)
-    return _LIST_MARKER.sub("", "\n".join(kept))
-
-
 def _stated(answer: str) -> list[_Stated]:
     numbers: list[_Stated] = []
     for match in _NUMBER.finditer(answer):
         digits, unit = match["digits"], (match["unit"] or "").strip().lower()
-        readings = [reading for text in _decimal_readings(digits) for reading in _readings(text, match["exponent"], unit)]
+        readings = [reading for text in decimal_readings(digits) for reading in _readings(text, match["exponent"], unit)]
         if readings:
             numbers.append(_Stated(match[0].strip(), tuple(readings)))
     return numbers
-
-
-def _decimal_readings(digits: str) -> tuple[str, ...]:
-    """`1,234` may be a thousand, or one and a bit where the comma is the decimal sign."""
-    plain = re.sub(r"[,\u00a0\u202f' ](?=\d{3}(?:\D|$))", "", digits)
-    comma = digits.replace(",", ".") if _DECIMAL_COMMA.fullmatch(digits) else plain
-    return (plain, comma) if comma != plain and comma.count(".") <= 1 else (plain.replace(",", "."),)
 
 
 def _readings(text: str, exponent: str | None, unit: str) -> list[tuple[float, float]]:
@@ -122,7 +99,7 @@ def _readings(text: str, exponent: str | None, unit: str) -> list[tuple[float, f
     slack = 0.5 * 10.0 ** (-digits + (int(exponent[1:]) if exponent else 0))
     if not math.isfinite(value):
         return []
-    factor = _FACTORS.get(unit, 1.0)
+    factor = MAGNITUDES.get(unit, 1.0)
     readings = [(value, slack), (value * factor, slack * factor)]
     if unit in ("%", "percent", "per cent"):
         readings.append((value / 100, slack / 100))

@@ -1,0 +1,244 @@
+"""The numbers and dates of an answer, each with its unit and what it is the number of. Pure, and bounded for any text."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from sandloop.comparing.dates import Day, When, find_dates, same_day
+from sandloop.comparing.inside.close import close, slack_of
+from sandloop.comparing.labels import Label
+from sandloop.comparing.places import Place, Span, places
+from sandloop.comparing.units import BEFORE, BEHIND, NONE, Unit, comparable, unit_of
+from sandloop.numbers import DIGITS, EXPONENT, MAGNITUDES, decimal_readings, without_markup
+
+MAX_CHARACTERS = 120_000
+"""Of an answer that are read: the beginning and the end of a longer one."""
+MAX_NUMBERS = 250
+"""Of an answer that are aligned, the first ones."""
+_NUMBER = re.compile(
+    rf"(?P<before>{BEFORE})?[ \u00a0]?(?P<sign>(?<![\w.,)\]%])[-−–+])?(?P<before2>(?<=[-−+]){BEFORE})?"
+    rf"(?<![\w.,])(?<![A-Za-z]-)(?P<digits>{DIGITS})(?P<exponent>{EXPONENT}|[ ]?[x×·][ ]?10\^?\{{?[-−]?\d{{1,3}}\}}?)?"
+    r"(?:[ \u00a0\u202f-]?(?P<magnitude>(?i:thousand|millions?|billions?|trillion|tsd|mio|mrd|mn|bn)\b\.?|[kKMB](?![\w/])"
+    r"|m(?![\w/²³^])))?"
+    rf"(?:[ \u00a0\u202f-]?(?P<unit>{BEHIND}))?"
+)
+_ABOUT = re.compile(r"(?:\b(?:about|approximately|approx\.?|around|roughly|nearly|almost|circa|ca\.?|rund|etwa)|[~≈])\s*$", re.I)
+_YEAR = re.compile(r"(?:1[5-9]|20|21)\d\d")
+_SPAN = re.compile(r"(?<!`)`([^`\n]{1,300})`(?!`)")
+_PLAIN_SPAN = re.compile(r"[-+−$€£]?\s?\d[\d.,' \u00a0]*\s?(?:%|°?[A-Za-z]{0,3})")
+_LATEX_SPAN = re.compile(r"\$([^$\n]{1,60})\$(?!\d)|\\[(\[]([^\n]{1,60}?)\\[)\]]")
+_LATEX_WORDS = (
+    (re.compile(r"\\(?:boxed|text|mathrm|mathbf|textbf)\s?\{([^{}\n]{0,60})\}"), r"\1"),
+    (re.compile(r"\\([%$#_&])"), r"\1"),
+    (re.compile(r"\^?\\circ\s?"), "°"),
+    (re.compile(r"\\(?:approx|sim)\b"), "≈"),
+    (re.compile(r"\\[,;:! ]"), " "),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One value that a written number may have."""
+
+    value: float
+    slack: float
+    """Half a unit of its last digit."""
+    whole: bool
+    """Whether it is a count: written in full, without a unit."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stated:
+    """A number, a date or a time of day that an answer gives."""
+
+    text: str
+    """As it is written, with its unit."""
+    readings: tuple[Reading, ...] = ()
+    days: tuple[Day, ...] = ()
+    seconds: int | None = None
+    unit: Unit = NONE
+    place: Place
+    counted: bool = False
+    """Whether it is a whole number with a noun right behind: `1461 rows`."""
+
+    @property
+    def label(self) -> Label:
+        return self.place.label
+
+    @property
+    def is_date(self) -> bool:
+        return bool(self.days) or self.seconds is not None
+
+
+def stated(answer: str) -> list[Stated]:
+    """The numbers, dates and times of an answer, in order. Code and list numbers are none, unless there is nothing else."""
+    short = answer if len(answer) <= MAX_CHARACTERS else answer[: MAX_CHARACTERS * 3 // 4] + "\n" + answer[-MAX_CHARACTERS // 4 :]
+    found = _stated(plain(without_markup(short)))
+    if not found and (bare := "\n".join(line for line in short.splitlines() if line.strip()[:3] not in ("```", "~~~"))):
+        found = _stated(plain(bare))
+    return found
+
+
+def plain(text: str) -> str:
+    """Without emphasis, links and LaTeX; what stands in backquotes is a name, unless it is all number."""
+    text = _LATEX_SPAN.sub(lambda match: match[1] or match[2] or "", text)
+    for pattern, instead in _LATEX_WORDS:
+        text = pattern.sub(instead, text)
+    return _SPAN.sub(lambda match: match[1] if _PLAIN_SPAN.fullmatch(match[1].strip()) else re.sub(r"\d", "#", match[1]), text)
+
+
+def _stated(text: str) -> list[Stated]:
+    marked = text
+    text = _without_emphasis(marked)
+    dates = sorted(find_dates(text), key=lambda when: when.start)
+    masked = bytearray(len(text))
+    for when in dates:
+        masked[when.start : when.end] = b"\1" * (when.end - when.start)
+    found: list[tuple[int, int, When | re.Match[str]]] = [(when.start, when.end, when) for when in dates]
+    for match in _NUMBER.finditer(text):
+        start, end = match.start("digits"), match.end()
+        if not any(masked[start:end]) and not _is_part(text, end, match):
+            found.append((min(s for s in (match.start("before"), match.start("sign"), start) if s >= 0), end, match))
+        if len(found) > 4 * MAX_NUMBERS:
+            break
+    found.sort(key=lambda item: item[0])
+    found = found[:MAX_NUMBERS]
+    comma = _decimal_sign(text)
+    numbers: list[Stated] = []
+    spans = [Span(start, end, isinstance(item, When) or _is_year(item)) for start, end, item in found]
+    for (start, end, item), place in zip(found, places(text, spans), strict=True):
+        if isinstance(item, When):
+            numbers.append(Stated(text=text[start:end], days=item.days, seconds=item.seconds, place=place))
+        elif (number := _number(item, text[start:end], place, comma)) is not None:
+            numbers.append(number)
+    return _without_keys(numbers)
+
+
+def _without_emphasis(text: str) -> str:
+    return re.sub(r"\*{1,3}|(?<!\w)_{1,3}(?=\S)|(?<=\S)_{1,3}(?!\w)", "", text)
+
+
+def _is_part(text: str, end: int, match: re.Match[str]) -> bool:
+    """Whether it belongs to a name, a version or an ordinal: `3D`, `1.2.3`, `2nd`."""
+    after, digits = text[end : end + 2], match["digits"]
+    if after[:1].isalnum():
+        return not match["unit"]
+    return after[:1] in (".", ",") and after[1:].isdigit() and "." in digits
+
+
+def _decimal_sign(text: str) -> str:
+    """The decimal sign that the text's clear numbers have; empty when none is clear, or both are used."""
+    dot = re.search(r"(?<![\d.,])\d+\.(?:\d{1,2}|\d{4,})(?![\d.,]\d|\d)|\d,\d{3}\.\d", text) is not None
+    comma = re.search(r"(?<![\d.,])\d+,(?:\d{1,2}|\d{4,})(?![\d.,]\d|\d)|\d\.\d{3},\d", text) is not None
+    return "." if dot and not comma else "," if comma and not dot else ""
+
+
+def _is_year(match: re.Match[str]) -> bool:
+    alone = not any(match[part] for part in ("before", "sign", "before2", "exponent", "magnitude", "unit"))
+    return alone and _YEAR.fullmatch(match["digits"]) is not None
+
+
+def _number(match: re.Match[str], text: str, place: Place, sign: str) -> Stated | None:
+    digits, exponent = match["digits"], _exponent(match["exponent"])
+    before = unit_of(match["before"] or match["before2"] or "")
+    behind = unit_of(match["unit"] or "")
+    magnitude = (match["magnitude"] or "").rstrip(".")
+    unit = next((unit for unit in (behind, before, unit_of(place.unit)) if unit.kind), NONE)
+    if magnitude == "m" and unit.kind != "money":  # metres, where no currency says millions
+        magnitude, unit = "", unit if unit.kind else unit_of("m")
+    factor = MAGNITUDES.get(magnitude.lower(), 1.0) if magnitude else 1.0
+    negative = (match["sign"] or "") in tuple("-−–")
+    forms = decimal_readings(digits)
+    if len(forms) == 2 and sign:
+        forms = tuple(form for form in forms if ("." in form) == (sign in digits))
+    approximate = _ABOUT.search(place.left[-20:]) is not None
+    counted = not unit.kind and bool(place.noun)
+    readings = [r for form in forms if (r := _reading(form + exponent, factor, negative, unit, approximate)) is not None]
+    if not readings:
+        return None
+    days = (Day(year=int(digits)),) if _is_year(match) and not unit.kind and not counted else ()
+    return Stated(text=" ".join(text.split()), readings=tuple(readings), days=days, unit=unit, place=place, counted=counted)
+
+
+def _exponent(text: str | None) -> str:
+    if not text:
+        return ""
+    return text if text[0] in "eE" else "e" + re.sub(r"^[ ]?[x×·][ ]?10\^?\{?|\}$", "", text).replace("−", "-")
+
+
+def _reading(form: str, factor: float, negative: bool, unit: Unit, approximate: bool) -> Reading | None:
+    try:
+        value = float(form) * factor
+    except ValueError:
+        return None
+    if not math.isfinite(value):
+        return None
+    slack, whole = slack_of(form) * factor, form.isdigit() and factor == 1.0
+    if approximate and whole and value:
+        slack *= 10.0 ** (len(form) - len(form.rstrip("0")))
+    return Reading(-value if negative else value, slack, whole and not unit.kind and not approximate)
+
+
+def _without_keys(numbers: list[Stated]) -> list[Stated]:
+    """Without those that only say which number is which: `2012: 10.2, 2013: 11.4`, or the first column of a table."""
+    keys = {i for i, number in enumerate(numbers) if number.place.key}
+    return [number for i, number in enumerate(numbers) if i not in keys] if 1 < len(keys) < len(numbers) else numbers
+
+
+def same(a: Stated, b: Stated, tolerance: float) -> bool:
+    """Whether two say the same value."""
+    if a.seconds is not None or b.seconds is not None:
+        return a.seconds is not None and b.seconds is not None and (a.seconds == b.seconds or a.seconds // 60 * 60 == b.seconds)
+    if a.days and b.days:
+        return any(same_day(x, y) for x in a.days for y in b.days)
+    if a.unit.kind == b.unit.kind == "money" and a.unit.shown != b.unit.shown:
+        return False
+    return any(_same(x, y, a, b, tolerance) for x in a.readings for y in b.readings)
+
+
+def _same(x: Reading, y: Reading, a: Stated, b: Stated, tolerance: float) -> bool:
+    if x.whole and y.whole:
+        return x.value == y.value
+    if x.value * y.value < 0 and (b if x.value < 0 else a).label.falls:
+        x, y = replace(x, value=abs(x.value)), replace(y, value=abs(y.value))
+    if a.unit.kind == b.unit.kind and a.unit.shown != b.unit.shown and "°" not in (a.unit.shown, b.unit.shown):
+        x, y = _based(x, a.unit), _based(y, b.unit)
+    elif {a.unit.kind, b.unit.kind} == {"", "share"}:
+        # `12.4 %`, `0.124` and a `12.4` whose sign was left out are one.
+        based = (_based(x, a.unit), y) if a.unit.kind else (x, _based(y, b.unit))
+        if close(based[0].value, based[0].slack, based[1].value, based[1].slack, tolerance):
+            return True
+    return close(x.value, x.slack, y.value, y.slack, tolerance)
+
+
+def _based(reading: Reading, unit: Unit) -> Reading:
+    return replace(reading, value=reading.value * unit.factor + unit.offset, slack=reading.slack * unit.factor)
+
+
+def can_be_one(a: Stated, b: Stated) -> bool:
+    """Whether they can be two accounts of one thing: a date is no number, and a count of rows is no temperature."""
+    if a.days and b.days:
+        return True
+    if a.seconds is not None or b.seconds is not None:
+        return a.seconds is not None and b.seconds is not None
+    if not a.readings or not b.readings or not comparable(a.unit, b.unit):
+        return False
+    counted = (a.counted and b.unit.kind) or (b.counted and a.unit.kind)
+    return not counted
+
+
+def repeated(numbers: Sequence[Stated], question: Sequence[Stated]) -> list[Stated]:
+    """The numbers without those that the question has, unless nothing would be left."""
+    left = [number for number in numbers if not any(_as_asked(number, asked) for asked in question)]
+    return left or list(numbers)
+
+
+def _as_asked(number: Stated, asked: Stated) -> bool:
+    if number.days and asked.days:
+        return number.days == asked.days
+    if number.is_date or asked.is_date or not comparable(number.unit, asked.unit):
+        return False
+    return {r.value for r in number.readings} == {r.value for r in asked.readings}

@@ -1,0 +1,57 @@
+"""How numbers are written, in several countries: which characters belong to one, and what it may mean. Pure."""
+
+from __future__ import annotations
+
+import re
+
+DIGITS = (
+    r"(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?(?![\d,])"  # 1,234,567.8
+    r"|\d{1,3}(?:\.\d{3})+,\d+(?!\d)|\d{1,3}(?:\.\d{3}){2,}(?!\d)"  # 1.234.567,8
+    r"|\d{1,3}(?:[\u00a0\u202f\u2009'’ ]\d{3})+(?:[.,]\d+)?(?!\d)"  # 1 234 567,8
+    r"|\d{1,2}(?:,\d{2})+,\d{3}(?:\.\d+)?(?!\d)"  # 12,34,567.8
+    r"|\d+(?:[.,]\d+)?|\.\d+)"
+)
+"""The digits of one number with its separators."""
+EXPONENT = r"[eE][-+]?\d{1,3}"
+MAGNITUDES = {
+    "thousand": 1e3, "k": 1e3, "tsd": 1e3,
+    "million": 1e6, "millions": 1e6, "m": 1e6, "mn": 1e6, "mio": 1e6,
+    "billion": 1e9, "billions": 1e9, "bn": 1e9, "b": 1e9, "mrd": 1e9,
+    "trillion": 1e12,
+}  # fmt: skip
+"""What a word behind a number multiplies it with, in lower case."""
+_LIST_MARKER = re.compile(r"(?m)^\s*(?:#+\s*)?\d{1,3}[.)]\s")
+_FENCES = ("```", "~~~")
+_BLANKS = re.compile(r"[\u00a0\u202f\u2009'’ ]")
+
+
+def decimal_readings(digits: str) -> tuple[str, ...]:
+    """What the digits may mean, each as Python writes it, the likelier first: `1,234` may be a thousand, or one and a bit."""
+    plain = _BLANKS.sub("", digits)
+    comma, dot = plain.rfind(","), plain.rfind(".")
+    if comma < 0 and dot < 0:
+        return (plain,)
+    if comma >= 0 and dot >= 0:
+        thousands = "," if dot > comma else "."
+        return (plain.replace(thousands, "").replace(",", "."),)
+    sign = "," if comma >= 0 else "."
+    joined, decimal = plain.replace(sign, ""), plain.replace(",", ".")
+    if plain.count(sign) > 1:
+        return (joined,)
+    before, _, after = plain.partition(sign)
+    if len(after) != 3 or not 1 <= len(before) <= 3 or before.startswith("0"):
+        return (decimal,)
+    return (joined, decimal) if sign == "," else (decimal, joined)
+
+
+def without_markup(answer: str) -> str:
+    """Without code, which is no claim, and without the numbers of a list."""
+    kept: list[str] = []
+    fence = ""
+    for line in answer.splitlines():
+        mark = line.strip()[:3]
+        if mark in _FENCES and fence in ("", mark):
+            fence = "" if fence else mark
+        elif not fence:
+            kept.append(line)
+    return _LIST_MARKER.sub("", "\n".join(kept))
