@@ -105,7 +105,7 @@ class Display:
             case Answered():
                 self._prose = []
             case Failed():
-                self._give_up()
+                self.give_up()
             case FileMade():
                 self._say("+", f"{event.name} ({human_size(event.size)}, {event.mime})", "green")
             case Noted(about="progress", text=text):
@@ -124,10 +124,10 @@ class Display:
 
     def end(self) -> None:
         """Show what was held back, and take the waiting line away: the run is over."""
-        self._give_up()
+        self.give_up()
         self.screen.close()
 
-    def _give_up(self) -> None:
+    def give_up(self) -> None:
         """Show what was held back: it is no answer."""
         self._end_line()
         self._flush_prose()

@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from sandloop.cli import analyze, compare, doctor, extract, models, sandbox
+from sandloop.cli import analyze, chat, compare, doctor, extract, models, sandbox
 from sandloop.terminal.plain import make_readable
 
 app = typer.Typer(
@@ -43,7 +43,7 @@ def root(
     """Ask any model about your files."""
 
 
-for command in (analyze.analyze, compare.compare, extract.extract, doctor.doctor, models.models):
+for command in (analyze.analyze, chat.chat, compare.compare, extract.extract, doctor.doctor, models.models):
     app.command()(command)
 app.add_typer(sandbox.sandbox, name="sandbox")
 

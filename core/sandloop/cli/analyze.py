@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from sandloop.cli.ends import Signals, ending_well, fail, put, stderr_console
-
-if TYPE_CHECKING:
-    from rich.console import Console
-
-    from sandloop.result import Result
-    from sandloop.settings import Settings
+from sandloop.cli.complete import models, run_ids
+from sandloop.cli.ends import ending_well
 
 
 class RouteOption(StrEnum):
@@ -26,94 +20,72 @@ class RouteOption(StrEnum):
     local = "local"
 
 
+Model = Annotated[
+    str | None,
+    typer.Option(
+        "-m", "--model", autocompletion=models, help="A profile, 'provider:model', a provider, 'local', or 'replay:PATH'."
+    ),
+]
+RouteChoice = Annotated[
+    RouteOption | None, typer.Option("--route", help="Where the code runs: the provider's servers, or here in Docker.")
+]
+BaseUrl = Annotated[str | None, typer.Option("--base-url", help="The server's address, for 'compatible' and others.")]
+MaxCost = Annotated[
+    float | None, typer.Option("--max-cost", metavar="USD", help="What a question may cost, as far as prices are known.")
+]
+Timeout = Annotated[float | None, typer.Option("--timeout", metavar="SECONDS", help="How long a question may take, all in all.")]
+NoPictures = Annotated[bool, typer.Option("--no-pictures", help="Show no made pictures in terminals that could.")]
+
+
 def analyze(
-    question: Annotated[str, typer.Argument(metavar="QUESTION", help="What to find out, in words.")],
+    question: Annotated[str, typer.Argument(metavar="QUESTION", help="What to find out, in words; '-' reads it from stdin.")],
     files: Annotated[list[str] | None, typer.Argument(metavar="FILE", help="Files to look at; never changed.")] = None,
-    model: Annotated[
-        str | None, typer.Option("-m", "--model", help="A profile, 'provider:model', a provider, 'local', or 'replay:PATH'.")
+    file_glob: Annotated[
+        list[str] | None,
+        typer.Option("--file-glob", metavar="PATTERN", help="Files by a pattern, such as 'data/**/*.csv'. May be given again."),
     ] = None,
-    route: Annotated[
-        RouteOption | None, typer.Option("--route", help="Where the code runs: the provider's servers, or here in Docker.")
-    ] = None,
-    base_url: Annotated[str | None, typer.Option("--base-url", help="The server's address, for 'compatible' and others.")] = None,
+    model: Model = None,
+    route: RouteChoice = None,
+    base_url: BaseUrl = None,
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", metavar="DIR", help="Where made files are saved; without it, in sandloop-output/ID."),
     ] = None,
+    html: Annotated[Path | None, typer.Option("--html", metavar="PATH", help="Write a report of the run there.")] = None,
+    continued: Annotated[
+        bool, typer.Option("--continue", help="Go on after the last run: its questions, files and answers.")
+    ] = False,
+    continued_from: Annotated[
+        str | None,
+        typer.Option("--continue-from", metavar="ID", autocompletion=run_ids, help="Go on after that run ('sandloop runs')."),
+    ] = None,
+    confirm: Annotated[bool, typer.Option("--confirm", help="Ask before each piece of code is run. Local route only.")] = False,
+    max_cost: MaxCost = None,
+    timeout: Timeout = None,
+    show_code: Annotated[
+        bool, typer.Option("--show-code", help="Print the code and what it printed before the answer, as Markdown.")
+    ] = False,
+    stream: Annotated[bool, typer.Option("--stream", help="Print the answer as it comes.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the whole result as JSON instead of the answer.")] = False,
+    as_jsonl: Annotated[bool, typer.Option("--jsonl", help="Print each event as a line of JSON, as it happens.")] = False,
+    no_pictures: NoPictures = False,
 ) -> None:
     """Ask a question about files. The answer goes to stdout, progress to stderr, made files to a folder."""
-    from sandloop.errors import UsageError
-    from sandloop.settings import Settings
-
-    if output is not None and output.exists() and not output.is_dir():
-        fail(UsageError(f"{output} is not a folder, so files can't be saved there. Name a folder with -o."))
-    settings = Settings(model=model, route=route.value if route else None, base_url=base_url)
     with ending_well() as signals:
-        _analyze(question, files or [], _shared(settings), output, as_json, signals)
+        from sandloop.cli.ask import Wanted, ask, refuse_conflicts
+        from sandloop.cli.call import call_settings, read_question
 
-
-def _shared(settings: Settings) -> Settings:
-    """Unless it is set otherwise, this command's sandboxes come from where its next call finds one ready, too."""
-    from sandloop.options import SandboxOptions
-    from sandloop.settings import resolve
-
-    options = resolve(settings).sandbox or SandboxOptions()
-    return replace(settings, sandbox=replace(options, warm="shared")) if options.warm == "auto" else settings
-
-
-def _analyze(question: str, files: list[str], settings: object, output: Path | None, as_json: bool, signals: Signals) -> None:
-    from sandloop.api import Session
-    from sandloop.display import Display
-    from sandloop.errors import SandloopError
-    from sandloop.settings import Settings
-
-    assert isinstance(settings, Settings)  # noqa: S101 - the type is imported here, since it is slow to import
-    console = stderr_console()
-    display = Display(console)
-    session: Session | None = None
-    result: Result | None = None
-    try:
-        with signals.held():
-            session = Session(settings=settings)
-        with session:
-            for event in session.stream(question, files):
-                display.show(event)
-        result = session.result
-    except SandloopError as error:
-        _finish(error.result, output, as_json, console)
-        raise
-    except (KeyboardInterrupt, SystemExit):
-        display.end()
-        if session is not None:
-            _finish(session.result, output, as_json, console)
-        raise
-    finally:
-        if session is not None:
-            session.close()  # a signal may have come between its making and its use
-    _finish(result, output, as_json, console)
-
-
-def _finish(result: Result | None, output: Path | None, as_json: bool, console: Console) -> None:
-    """Save what was made and print what there is, also after a failure: nothing a run has paid for is lost."""
-    from sandloop.cli.files import save
-    from sandloop.printable import printable
-
-    if result is None:
-        return
-    save(result.files, output or Path("sandloop-output") / result.id, result.id, console)
-    if as_json:
-        put(result.to_json())
-    elif result.answered:
-        if console.is_terminal:
-            console.print()
-        put(printable(result.text))
-    if result.checks:
-        numbers = ", ".join(check.number for check in result.checks[:10])
-        console.print(f"[yellow]![/] in no output, file or question: {numbers}", highlight=False, soft_wrap=True)
-    usage = result.usage
-    if usage.input_tokens or usage.output_tokens:
-        cost = f", about ${result.cost:.4f}" if result.cost is not None else ""
-        if result.estimated_container_cost is not None:
-            cost += f", at the provider about ${result.estimated_container_cost:.4f} more (container time estimated)"
-        console.print(f"[dim]{usage.input_tokens} tokens in, {usage.output_tokens} out{cost}[/]", highlight=False, soft_wrap=True)
+        wanted = Wanted(
+            show_code=show_code,
+            stream=stream,
+            as_json=as_json,
+            as_jsonl=as_jsonl,
+            confirm=confirm,
+            continued="last" if continued else continued_from,
+            output=output,
+            html=html,
+            pictures=not no_pictures,
+        )
+        refuse_conflicts(wanted, both_continue=continued and continued_from is not None, route=route.value if route else None)
+        settings = call_settings(model, route.value if route else None, base_url, max_cost, timeout)
+        ask(read_question(question), [*(files or []), *(file_glob or [])], settings, wanted, signals)

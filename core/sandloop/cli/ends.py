@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 INTERRUPTED = 130
 
 
-def put(text: str) -> None:
+def put(text: str, *, end: str = "\n") -> None:
     """To stdout, all of it now. Raises `UsageError` when it can't be written."""
     from sandloop.errors import UsageError
 
     try:
-        print(text, flush=True)
+        print(text, end=end, flush=True)
     except BrokenPipeError:
         raise
     except OSError as error:
@@ -30,6 +30,13 @@ def put(text: str) -> None:
         raise UsageError(
             f"The output can't be written: {error.strerror}. Made files are saved; send the output elsewhere."
         ) from error
+
+
+def put_json(text: str, *, end: str = "\n") -> None:
+    """JSON to stdout, in escapes where the stream can't hold all of Unicode. Raises `UsageError` when it can't be written."""
+    from sandloop.terminal.plain import is_utf8, json_in_ascii
+
+    put(text if is_utf8(sys.stdout) else json_in_ascii(text), end=end)
 
 
 def stdout_is_terminal() -> bool:
@@ -75,6 +82,10 @@ class Signals:
         self._first = number
         if not self._held:
             self._stop(number)
+
+    def forget(self) -> None:
+        """The interrupt was dealt with, and the program goes on: the next one is a first one again."""
+        self._came, self._first = 0, None
 
     @contextlib.contextmanager
     def held(self) -> Generator[None]:

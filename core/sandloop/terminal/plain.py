@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import codecs
-import sys
+import json
+import re
 from collections.abc import Mapping
 from typing import Protocol, TextIO, cast
 
@@ -74,6 +75,11 @@ def is_c_locale(environ: Mapping[str, str]) -> bool:
     return named in ("C", "POSIX")
 
 
-def is_utf8(stream: TextIO = sys.stderr) -> bool:
-    """Whether it holds all of Unicode."""
-    return (stream.encoding or "").lower().replace("-", "").startswith("utf")
+def is_utf8(stream: TextIO | None) -> bool:
+    """Whether it holds all of Unicode; a stream that is not there loses nothing either."""
+    return stream is None or (stream.encoding or "").lower().startswith("utf")
+
+
+def json_in_ascii(text: str) -> str:
+    """The same JSON: what is not ASCII can only stand in its strings, where an escape means the same."""
+    return re.sub(r"[^\x00-\x7f]", lambda found: json.dumps(found.group())[1:-1], text)

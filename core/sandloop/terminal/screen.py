@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from types import TracebackType
 from typing import Self
 
@@ -67,6 +67,12 @@ class Screen:
             shown = printable(text).expandtabs()
             self._print(Text(shown, style), soft_wrap=True, end="")
             self._column = column_after(self._column, shown, self.console.width)
+
+    def through(self, write: Callable[[str], None], text: str) -> None:
+        """Let somebody else write to the same terminal, and know where the cursor is then."""
+        with self._writing():
+            write(text)
+            self._column = column_after(self._column, text.expandtabs(), self.console.width)
 
     @property
     def in_line(self) -> bool:
