@@ -35,15 +35,15 @@ class Expectation:
             case "approx":
                 return f"the number {first}" + (f" ± {self.tolerance:g}" if self.tolerance else "")
             case "contains":
-                return f"the answer contains {one}"
+                return f"an answer that contains {one}"
             case "equals":
-                return f"the answer is {one}"
+                return f"the answer {one}"
             case "regex":
-                return f"the answer matches {one}"
+                return f"an answer that matches {one}"
             case "python":
-                return f"true: {first.strip()}"
+                return f"this to be true: {first.strip().splitlines()[-1].strip()}"
             case "makes":
-                return f"a file {one}"
+                return f"a file like {one}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

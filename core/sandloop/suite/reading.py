@@ -87,9 +87,9 @@ def _all_questions(top: Table, defaults: Table) -> list[Question]:
     seen: set[str] = set()
     for place, node in enumerate(listed(top["questions"]), 1):
         for question in _questions(node, f"q{place}", shared, defaults.get("files")):
-            if question.id in seen:
+            if question.id.lower() in seen:  # they name files, too, and not every disk tells case apart
                 raise node.wrong(f"has the id {question.id!r} of another one", "Give each question an 'id' of its own")
-            seen.add(question.id)
+            seen.add(question.id.lower())
             found.append(question)
         if len(found) > MAX_QUESTIONS:
             raise node.wrong(f"brings the questions to more than {MAX_QUESTIONS}", "Use fewer, or fewer values")
