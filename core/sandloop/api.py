@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack, aclosing
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeAlias
 
 from anyio.from_thread import start_blocking_portal
 
-from sandloop.bridge import iterate
-from sandloop.events import Event
+from sandloop.bridge import Caller, iterate
+from sandloop.events import CodeWritten, Event
 from sandloop.files import FileLike
 from sandloop.limits import Limits
 from sandloop.result import Result
+from sandloop.runs.kept import LAST, Run
 from sandloop.session import AsyncSession
 from sandloop.settings import Route, Settings
 
@@ -128,10 +129,15 @@ def analyze(
         return session.ask(question, files)
 
 
+Confirm: TypeAlias = Callable[[CodeWritten], bool]
+"""Whether the user allows this cell to run."""
+
+
 class Session:
     """`AsyncSession` for synchronous code: `with Session(model="claude") as session: session.ask(...)`.
 
-    It runs in a thread of its own, so it works in a notebook, too. Arguments and errors as in `AsyncSession`.
+    It runs in a thread of its own, so it works in a notebook, too. Arguments and errors as in `AsyncSession`, but that `confirm`
+    is a plain function here, called in the thread that asks.
     """
 
     def __init__(
@@ -141,12 +147,47 @@ class Session:
         route: Route | None = None,
         limits: Limits | None = None,
         packages: Sequence[str] | None = None,
+        confirm: Confirm | None = None,
         settings: Settings | None = None,
     ) -> None:
-        self._session = AsyncSession(model, route=route, limits=limits, packages=packages, settings=settings)
+        self._caller = Caller()
+        self._session = AsyncSession(
+            model, route=route, limits=limits, packages=packages, confirm=self._asking(confirm), settings=settings
+        )
+        self._start()
+
+    def _asking(self, confirm: Confirm | None) -> Callable[[CodeWritten], Awaitable[bool]] | None:
+        return None if confirm is None else lambda cell: self._caller.call(lambda: confirm(cell))
+
+    def _start(self) -> None:
         self._stack = ExitStack()
         self._portal = self._stack.enter_context(start_blocking_portal())
         self._stack.callback(self._end)
+
+    @classmethod
+    def resume(
+        cls,
+        run: Run | str = LAST,
+        *,
+        model: str | None = None,
+        route: Route | None = None,
+        limits: Limits | None = None,
+        packages: Sequence[str] | None = None,
+        confirm: Confirm | None = None,
+        settings: Settings | None = None,
+    ) -> Self:
+        """A session that goes on after a kept run, with all questions of its conversation up to that one.
+
+        Arguments and errors as in `AsyncSession.resume`.
+        """
+        session = cls.__new__(cls)
+        session._caller = Caller()
+        asking = session._asking(confirm)
+        session._session = AsyncSession.resume(
+            run, model=model, route=route, limits=limits, packages=packages, confirm=asking, settings=settings
+        )
+        session._start()
+        return session
 
     def __enter__(self) -> Self:
         return self
@@ -162,6 +203,19 @@ class Session:
         """Also what a KeyboardInterrupt at a bad moment left running, which would keep the thread alive for ever."""
         self._portal.call(self._session.close)
         self._portal.call(self._portal.stop, True)
+
+    def change_model(self, model: str) -> None:
+        """Ask another model from the next question on; conversation, files and the local sandbox with its variables are kept.
+
+        As `AsyncSession.change_model`.
+        """
+        self._session.check_open()
+        self._portal.call(self._session.change_model, model)
+
+    @property
+    def model(self) -> str:
+        """The model that the next question goes to, as the caller named it."""
+        return self._session.model
 
     @property
     def history(self) -> tuple[Event, ...]:
@@ -184,4 +238,4 @@ class Session:
     def stream(self, question: str, files: Sequence[FileLike] = ()) -> Iterator[Event]:
         """The events of one question, as they happen. Leaving the iteration early stops the run; the session can go on."""
         self._session.check_open()
-        return iterate(lambda: self._session.stream(question, files), self._portal)
+        return iterate(lambda: self._session.stream(question, files), self._portal, self._caller)

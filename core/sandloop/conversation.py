@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
-from sandloop.carry import carried_text
+from sandloop.carry import carried_text, moved
 from sandloop.events import (
     CodeRan,
     CodeWritten,
@@ -123,9 +123,14 @@ class _Walk:
                 self.messages.append(
                     Asked(text="The sandbox that ran the code so far is gone, with its variables and files. Go on in this one.")
                 )
-            case RouteChosen(carried=carried) if carried:
-                self.flush()
-                self._also_asked(carried_text(carried, history, position))
+            case RouteChosen(carried=carried):
+                move = moved(history[: position + 1])
+                if move is not None or carried:
+                    self.flush()
+                if move is not None:
+                    self._also_asked(move.for_model)
+                if carried:
+                    self._also_asked(carried_text(carried, history, position))
             case CodeWritten() | CodeRan() | FileMade() if self.reply is not None and not self._opens_reply(event):
                 self.after.append(event)
             case Text() | CodeWritten() | CodeRan() | FileMade():
@@ -156,6 +161,9 @@ class _Walk:
     def _end_results(self) -> None:
         if self.reply is None:
             return
+        called = [e for e in self.after if isinstance(e, CodeWritten) and e.call_id is not None]
+        if called and isinstance(said := self.messages[-1], Said):
+            self.messages[-1] = replace(said, narrated=_narrate([Text(text=said.narrated), *called]))
         results = tuple(self._results(self.reply))
         if results:
             self.messages.append(Ran(results=results))
@@ -180,8 +188,9 @@ class _Walk:
         made = tuple(e for e in self.after if isinstance(e, FileMade) and e.code_id == cell.code_id)
         if ran is None:
             return CallResult(call_id=cell.call_id, text="This code was not run.")
-        again = not ran.ok and cell.source in self.failed
-        if not ran.ok:
+        failed = not ran.ok and ran.stopped_by != "declined"
+        again = failed and cell.source in self.failed
+        if failed:
             self.failed.add(cell.source)
         pictures = tuple(f for f in made if f.mime in ("image/png", "image/jpeg"))
         text = describe_run(ran, made, previews=self.previews, same_as_failed=again)

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeAlias
 
 import anyio
 
 from sandloop import codec
-from sandloop.carry import made_natively
+from sandloop.carry import made_elsewhere, moved
 from sandloop.checks import evidence, unsupported
 from sandloop.errors import LimitReached, NativeUnavailable, Refused, SandloopError, UsageError
 from sandloop.events import (
@@ -29,6 +29,7 @@ from sandloop.events import (
     Noted,
     Reminded,
     ReplyEnded,
+    Resumed,
     RouteChosen,
     RunStarted,
     Usage,
@@ -36,18 +37,24 @@ from sandloop.events import (
 from sandloop.extraction import extract
 from sandloop.files import FileLike, Inputs
 from sandloop.limits import Limits
-from sandloop.loop import Ask, Decline, Finish, Halt, Remind, Run, next_step
+from sandloop.loop import Ask, Decline, Finish, Halt, Remind, next_step
+from sandloop.loop import Run as RunCell
 from sandloop.options import SandboxOptions
 from sandloop.plugins import choose_model, provider_factory
 from sandloop.ports import Provider, Turn
 from sandloop.prices import own_price
 from sandloop.result import Result
-from sandloop.routing import choose_route
+from sandloop.routing import Chosen, choose_route
+from sandloop.runs.kept import LAST, Run, find_run
+from sandloop.runs.past import Past, as_texts, past
 from sandloop.runs.place import new_id, runs_folder
 from sandloop.runs.recorder import Recorder
 from sandloop.settings import Route, Settings, resolve
 from sandloop.store import FileStore
 from sandloop.workspace import Workspace
+
+Confirm: TypeAlias = Callable[[CodeWritten], Awaitable[bool]]
+"""Whether the user allows this cell to run."""
 
 
 class AsyncSession:
@@ -61,10 +68,15 @@ class AsyncSession:
         route: `auto`, `native` or `local`; `local` never uploads a file.
         limits: The bounds of each question and of the sandbox.
         packages: Python packages for the local sandbox beside the usual ones, as `name` or `name==version`.
+        confirm: Asked before each cell of the local sandbox runs, as an async function of its `CodeWritten`. When it gives
+            False the cell does not run, and the model is told that the user did not allow it. With it the route is local, since
+            a provider's own interpreter asks nobody.
         settings: Anything else, as this call's layer; the arguments above win over it.
 
+    Every question is kept in a folder of its own, unless the settings say `runs="off"`: see `sandloop.runs`.
+
     Raises:
-        UsageError: A setting is wrong, or no provider has that name.
+        UsageError: A setting is wrong, no provider has that name, or `confirm` is given with the route `native`.
         ProviderError: The model needs a key, and none is set.
     """
 
@@ -75,28 +87,113 @@ class AsyncSession:
         route: Route | None = None,
         limits: Limits | None = None,
         packages: Sequence[str] | None = None,
+        confirm: Confirm | None = None,
         settings: Settings | None = None,
     ) -> None:
         call = settings or Settings()
         call = replace(call, model=model or call.model, route=route or call.route, limits=limits or call.limits)
         self.settings = resolve(call, packages=packages)
         self.limits = self.settings.limits or Limits()
-        choice, profile_route = choose_model(self.settings)
-        self._named = choice.provider
-        self._route: Route = call.route or profile_route or self.settings.route or "auto"
-        self._provider: Provider = provider_factory(choice.provider)(choice)
+        self._asked_route, self._confirm = call.route, confirm
+        self._named, self._route, self._provider = self._opened(self.settings)
         self._store = FileStore(file_bytes=self.limits.file_bytes)
         self._inputs = Inputs(input_bytes=self.limits.input_bytes)
         self._workspace = Workspace(options=self.settings.sandbox or SandboxOptions(), limits=self.limits, store=self._store)
         self._recorder = Recorder(
             runs_folder(self.settings), kept=self.settings.runs_kept or 1, limits=self.limits, made=self._store.path
         )
+        self._past: Past | None = None
+        """What this session goes on after, until its first question."""
+        self._own_from = 0
+        """Where in the history the replies of this model begin: those before go back as text."""
         self._native_failed: str | None = None
         self._busy = self._closed = False
         self.history: list[Event] = []
         """All events of all questions."""
         self.result: Result | None = None
         """Of the last question, also when it failed."""
+
+    @classmethod
+    def resume(
+        cls,
+        run: Run | str = LAST,
+        *,
+        model: str | None = None,
+        route: Route | None = None,
+        limits: Limits | None = None,
+        packages: Sequence[str] | None = None,
+        confirm: Confirm | None = None,
+        settings: Settings | None = None,
+    ) -> Self:
+        """A session that goes on after a kept run, with all questions of its conversation up to that one.
+
+        The model gets the conversation, the input files by their content of then, and the files that the code made (in the local
+        sandbox, read-only). Variables are gone, and it is told so.
+
+        Args:
+            run: A kept run, the folder of one, its id, the beginning of one, or `last`.
+            model: Default: the model of that run. A recording (`replay:`) goes on where that run left it, so it has an answer
+                only when it holds more questions.
+            route: Default: the route that was asked for then.
+            limits, packages, confirm, settings: As in `AsyncSession`; the packages default to those of that run.
+
+        Raises:
+            UsageError: There is no such run. The first question raises `BadFile` when an input is gone or was changed.
+        """
+        layer = settings or Settings()
+        found = run if isinstance(run, Run) else find_run(run, runs_folder(layer))
+        before = past(found)
+        chosen = model or layer.model or before.model
+        if packages is None and layer.sandbox is None:
+            packages = before.packages
+        session = cls(
+            chosen,
+            route=route or layer.route or (before.route if before.route != "auto" else None),
+            limits=limits,
+            packages=packages,
+            confirm=confirm,
+            settings=settings,
+        )
+        session._goes_on_after(before, other_model=chosen != before.model)
+        return session
+
+    def _goes_on_after(self, before: Past, *, other_model: bool) -> None:
+        self.history += before.events()
+        self._past, self._own_from = before, len(self.history) if other_model else 0
+        self._store.also += before.content
+        self._recorder.last = before.last.summary
+
+    async def change_model(self, model: str) -> None:
+        """Ask another model from the next question on; conversation, files and the local sandbox with its variables are kept.
+
+        What the model before uploaded is deleted. Files that a provider's code made go along into the local sandbox. A provider
+        that runs the code itself gets the input files; what is lost then is told to the model, and to the user as `Noted`.
+
+        Args:
+            model: A profile's name, `provider:model`, or a provider for its default model.
+
+        Raises:
+            UsageError: No provider has that name, or a question is still running. The model stays as it was.
+            ProviderError: The model needs a key, and none is set. The model stays as it was.
+        """
+        self.check_open()
+        if self._busy:
+            raise UsageError("This session is busy with a question. Change the model when it is answered.")
+        settings = replace(self.settings, model=model)
+        opened = self._opened(settings)
+        before, self.settings = self._provider, settings
+        self._named, self._route, self._provider = opened
+        self._own_from, self._native_failed = len(self.history), None
+        with anyio.CancelScope(shield=True):
+            await before.close()
+
+    def _opened(self, settings: Settings) -> tuple[str, Route, Provider]:
+        """The provider's name, the route to ask for, and the provider. Raises `UsageError` or `ProviderError`."""
+        choice, profile_route = choose_model(settings)
+        route: Route = self._asked_route or profile_route or settings.route or "auto"
+        if self._confirm is not None and route == "native":
+            raise UsageError("The route is 'native', where nobody can be asked before code runs. Use route 'local', or no confirm.")
+        return choice.provider, route, provider_factory(choice.provider)(choice)
 
     async def __aenter__(self) -> Self:
         return self
@@ -111,6 +208,11 @@ class AsyncSession:
         self._closed = True
         with anyio.CancelScope(shield=True):  # a cancelled run must not leave uploads or a container
             await asyncio.gather(self._workspace.close(), self._provider.close())
+
+    @property
+    def model(self) -> str:
+        """The model that the next question goes to, as the caller named it."""
+        return self.settings.model or ""
 
     def check_open(self) -> None:
         """Raises `UsageError` when the session is closed."""
@@ -180,7 +282,12 @@ class AsyncSession:
     async def _run(self, question: str, files: Sequence[FileLike]) -> AsyncGenerator[Event]:
         """All of one question. Each event is in the history before the next is asked for."""
         began = time.monotonic()
+        before = self._past
+        if before is not None:
+            await asyncio.to_thread(lambda: self._inputs.add(before.inputs()))
+            self._past = None
         resolved = await asyncio.to_thread(self._inputs.add, files)
+        self._recorder.asked_route = "local" if self._confirm is not None else self._route
         yield RunStarted(
             id=new_id(),
             question=question,
@@ -189,6 +296,10 @@ class AsyncSession:
             new_files=tuple(f.file.name for f in resolved.files),
             at=datetime.now(UTC).isoformat(timespec="seconds"),
         )
+        if before is not None:
+            yield Resumed(run=before.last.id)
+            for noted in before.notes():
+                yield noted
         for note in resolved.notes:
             yield Noted(about="file", text=note)
         native = False
@@ -211,7 +322,13 @@ class AsyncSession:
                         async with aclosing(self._choose()) as events:
                             async for event in events:
                                 yield event
-                case Run(code=cell):
+                case RunCell(code=cell):
+                    asked = time.monotonic()
+                    allowed = self._confirm is None or await self._confirm(cell)
+                    began += time.monotonic() - asked  # the user's time is none of the run
+                    if not allowed:
+                        yield CodeRan(code_id=cell.code_id, exit_code=None, stopped_by="declined")
+                        continue
                     async with aclosing(self._in_time(self._workspace.run(cell), began)) as events:
                         async for event in events:
                             yield event
@@ -232,8 +349,11 @@ class AsyncSession:
         can = await self._provider.capabilities()
         name, inputs = self._provider.name, [f.file for f in self._inputs.files]
         question = next((e.question for e in reversed(self.history) if isinstance(e, RunStarted)), "")
-        chosen = choose_route(self._route, can, inputs, provider=name, question=question, failed=self._native_failed)
-        made = made_natively(self.history) if chosen.route == "local" else ()
+        if self._confirm is None:
+            chosen = choose_route(self._route, can, inputs, provider=name, question=question, failed=self._native_failed)
+        else:
+            chosen = Chosen("local", "you are asked before code runs")
+        made = made_elsewhere(self.history) if chosen.route == "local" else ()
         carried = self._inputs.carry((e, self._store.path(e.sha256)) for e in made)
         yield RouteChosen(
             route=chosen.route,
@@ -242,6 +362,8 @@ class AsyncSession:
             reason=chosen.reason,
             carried=tuple(f.file for f in carried.files),
         )
+        if (move := moved(self.history)) is not None:
+            yield Noted(about="sandbox", text=move.for_user)
         for note in carried.notes:
             yield Noted(about="file", text=note)
         if chosen.route == "local":
@@ -260,7 +382,8 @@ class AsyncSession:
             limits=self.limits,
             show_pictures=self.settings.show_pictures is not False,
         )
-        async with aclosing(self._in_time(self._provider.reply(tuple(self.history), turn), began)) as events:
+        history = as_texts(self.history, self._own_from)
+        async with aclosing(self._in_time(self._provider.reply(history, turn), began)) as events:
             async for event in events:
                 yield self._priced(event) if isinstance(event, Usage) else event
                 if isinstance(event, ReplyEnded) and not native:

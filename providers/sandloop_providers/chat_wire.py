@@ -83,7 +83,7 @@ def code_of(arguments: str) -> str | None:
 
 def _said(message: Said, *, tools: bool) -> Wire:
     if message.family != FAMILY or message.wire is None:
-        return {"role": "assistant", "content": _written_out(message.narrated, message.calls)}
+        return {"role": "assistant", "content": message.narrated.strip() or _written_out("", message.calls)}
     if not tools:
         return {"role": "assistant", "content": _written_out(message.text, message.calls)}
     wire: Wire = json.loads(message.wire)

@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 import anyio
 
-from sandloop.conversation import Asked, Message, Said
+from sandloop.conversation import Asked, Message, Ran, Said
 from sandloop.errors import BadFile
 from sandloop.events import CodeRan, CodeWritten, Event, FileMade, Noted, ReplyEnded, ReplyStop, Text, Thinking, Usage
 from sandloop.ports import LocalFile, Turn
@@ -127,17 +127,27 @@ class Environment:
                     log.warning("Gemini did not delete the environment %s: %s", gone, fault.kind)
 
 
+def _as_text(message: Message) -> str:
+    match message:
+        case Asked(text=text):
+            return text
+        case Said(narrated=narrated):
+            return narrated
+        case Ran(results=results):
+            return "\n\n".join(result.text for result in results)
+
+
 def _input(messages: Sequence[Message], *, whole: bool) -> str:
     """The newest question; all that was said before it as well, where the server does not know it."""
     now = max((i for i, m in enumerate(messages) if isinstance(m, Asked)), default=0)
-    said = [m.text if isinstance(m, Asked) else m.narrated for m in messages[:now] if isinstance(m, Asked | Said)] if whole else []
+    said = [_as_text(m) for m in messages[:now]] if whole else []
     asked = [m.text for m in messages[now:] if isinstance(m, Asked)]
     rules = (
         [f"The user's files are in the folder {FOLDER}. Write files for the user there, too. Compute; never guess."]
         if whole
         else []
     )
-    return "\n\n".join([*rules, *said, *asked])
+    return "\n\n".join([*rules, *filter(None, said), *asked])
 
 
 def read(answer: Mapping[str, Any], kept: int) -> Iterator[Event]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sandloop.carry import carried_text, made_natively
+from sandloop.carry import carried_text, made_elsewhere
 from sandloop.conversation import Asked, conversation
 from sandloop.events import Event, FellBack, FileMade, FilesPreviewed, InputFile, Preview, ReplyEnded, RouteChosen, RunStarted, Text
 from sandloop.files import Inputs
@@ -32,7 +32,7 @@ def made(name: str, sha: str = "a", size: int = 5) -> FileMade:
     ],
 )
 def test_the_newest_of_each_name_that_the_provider_made(history: list[Event], names: list[str]) -> None:
-    assert [f"{f.name} {f.sha256[0]}" for f in made_natively(history)] == names
+    assert [f"{f.name} {f.sha256[0]}" for f in made_elsewhere(history)] == names
 
 
 def test_each_is_taken_once_under_a_free_name_and_later_inputs_keep_clear_of_it() -> None:

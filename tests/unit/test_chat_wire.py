@@ -83,7 +83,7 @@ def test_the_result_of_a_fenced_block_goes_back_as_text_also_when_tools_are_offe
 
 
 def test_a_reply_of_another_family_goes_as_text_and_its_results_too() -> None:
-    other = Said(text="x", narrated="x", calls=(CALL,), family="anthropic-local", wire="[]")
+    other = Said(text="x", narrated="x\n\n```python\nprint(1)\n```", calls=(CALL,), family="anthropic-local", wire="[]")
     wire = to_wire([Asked(text="q"), other, Ran(results=(CallResult(call_id="a", text="1"),))], tools=True)
     assert [m["role"] for m in wire[1:]] == ["user", "assistant", "user"]
     assert "```python\nprint(1)\n```" in wire[2]["content"]

@@ -107,8 +107,9 @@ def found_input(folder: Path, sha256: str, original: Path | None) -> Path | None
     return next((path for path in places if path is not None and has_sum(path, sha256)), None)
 
 
-def why_gone(name: str, size: int, original: Path | None) -> str:
+def why_gone(size: int, original: Path | None) -> str:
     """Why an input's content can't be had, for an error."""
-    if size > KEPT_BYTES and original is not None:
-        return f"is {human_size(size)}, so only its path was kept, and {original} is gone or was changed since the run"
-    return f"is no longer kept, or {'its original' if original is None else original} was changed since the run of {name!r}"
+    if original is None:
+        return "was given as bytes, and its content is no longer kept"
+    kept = f"its {human_size(size)} were too large to keep" if size > KEPT_BYTES else "its content is no longer kept"
+    return f"can't be had as it was: {kept}, and {original} is gone or was changed since"

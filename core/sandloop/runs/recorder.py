@@ -28,6 +28,7 @@ from sandloop.runs.place import ENVIRONMENT, EVENTS, INPUTS, NEW, RUN, held, loc
 from sandloop.runs.removal import remove_oldest
 from sandloop.runs.summary import RunSummary, as_table, summarized
 from sandloop.scratch import in_scratch
+from sandloop.settings import Route
 
 
 class Recorder:
@@ -37,6 +38,9 @@ class Recorder:
         folder: Where runs are kept; None keeps none.
         made: Where the bytes of a made file are, by their sum.
         after: The run that the session goes on after, if it does.
+
+    Attributes:
+        asked_route: The route that the next questions ask for.
     """
 
     def __init__(
@@ -45,6 +49,7 @@ class Recorder:
         self.folder, self._kept, self._limits, self._made = folder, kept, limits, made
         self.last = after
         """The last run that was begun."""
+        self.asked_route: Route = "auto"
         self._opened: SandboxOpened | None = None
         self._writing: _Writing | None = None
 
@@ -87,6 +92,7 @@ class Recorder:
             status="running",
             question=started.question,
             model=started.model,
+            asked_route=self.asked_route,
             session=started.id if before is None else before.session,
             position=1 if before is None else before.position + 1,
             previous=None if before is None else before.id,

@@ -32,6 +32,8 @@ class RunSummary:
     """As the provider calls it."""
     route: Literal["native", "local", ""] = ""
     """Where the code ran, at the end; empty when it was not chosen yet."""
+    asked_route: Literal["auto", "native", "local", ""] = ""
+    """The route that was asked for; empty when it is not known."""
     session: str = ""
     """The id of the first run of the conversation."""
     position: int = 1
@@ -97,6 +99,8 @@ def _fits(name: str, value: object) -> bool:
             return value in get_args(Status)
         case "route":
             return value in ("native", "local", "")
+        case "asked_route":
+            return value in ("auto", "native", "local", "")
         case "position" | "input_tokens" | "output_tokens" | "steps" | "files":
             return isinstance(value, int) and not isinstance(value, bool) and value >= 0
         case "began":
