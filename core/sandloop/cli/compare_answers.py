@@ -18,6 +18,7 @@ ANSWER_LINES = 12
 ANSWER_CHARS = 1_000
 DIFFERENCES = 20
 """Of numbers, and of each file; the report has all."""
+LINE_CHARS, LABEL_CHARS, VALUE_CHARS = 800, 200, 60
 _BAD = "bold red"
 
 
@@ -38,10 +39,10 @@ def answers(comparison: Comparison, *, width: int | None = None, colour: bool = 
 def _parts(comparison: Comparison) -> Iterator[RenderableType]:
     agreement = comparison.agreement
     style = {True: "bold green", False: _BAD, None: "bold"}[agreement.agree]
-    yield Text(printable(agreement.verdict), style)
+    yield Text(_brief(agreement.verdict, LINE_CHARS), style)
     for number, entry in enumerate(comparison.entries):
         yield Text()
-        yield Text.assemble((printable(entry.label), "bold"), ("  ≠" if _differs(agreement, number) else "", _BAD))
+        yield Text.assemble((_brief(entry.label, LABEL_CHARS), "bold"), ("  ≠" if _differs(agreement, number) else "", _BAD))
         yield Padding(_answer(entry, _odd_numbers(agreement, number)), (0, 0, 0, 2))
     yield Text()
     yield _figures(comparison)
@@ -49,7 +50,7 @@ def _parts(comparison: Comparison) -> Iterator[RenderableType]:
         yield Group(Text(), Text("Where they differ", "bold"), *(Padding(line, (0, 0, 0, 2)) for line in differences))
     if agreement.judged is not None:
         judged = agreement.judged
-        said = f"{printable(judged.model)}, asked as the judge (an opinion, not evidence):"
+        said = f"{_brief(judged.model, LABEL_CHARS)}, asked as the judge (an opinion, not evidence):"
         yield Group(Text(), Text(said, "bold"), Padding(_shortened(judged.text), (0, 0, 0, 2)))
 
 
@@ -64,7 +65,7 @@ def _odd_numbers(agreement: Agreement, number: int) -> list[str]:
 def _answer(entry: Entry, odd: list[str]) -> Text:
     if entry.result is None or not entry.answered:
         said = _shortened(entry.result.text) if entry.result is not None else Text()
-        failed = Text(printable(f"{entry.error}: {entry.message}"), "red")
+        failed = Text(_brief(f"{entry.error}: {entry.message}", LINE_CHARS), "red")
         return Text.assemble(failed, "\n", said) if said.plain else failed
     answer = _shortened(entry.result.text)
     for value in odd:
@@ -73,9 +74,15 @@ def _answer(entry: Entry, odd: list[str]) -> Text:
 
 
 def _shortened(text: str) -> Text:
-    lines = [line.rstrip() for line in printable(text.strip()).split("\n") if line.strip()]
+    lines = [line.rstrip() for line in text[: 10 * ANSWER_CHARS].strip().split("\n") if line.strip()]
     kept = "\n".join(lines[:ANSWER_LINES])[:ANSWER_CHARS]
-    return Text(kept + (" …" if len(kept) < len("\n".join(lines)) else ""))
+    return Text(printable(kept) + (" …" if len(kept) < len("\n".join(lines)) else ""))
+
+
+def _brief(text: str, chars: int) -> str:
+    """One line of it."""
+    line = " ".join(printable(text[: 2 * chars]).split())
+    return line if len(line) <= chars else line[: chars - 2] + " …"
 
 
 def _figures(comparison: Comparison) -> Table:
@@ -85,7 +92,7 @@ def _figures(comparison: Comparison) -> Table:
     for name in ("steps", "files", "tokens", "cost", "time"):
         table.add_column(name, justify="right", no_wrap=True)
     for entry in comparison.entries:
-        table.add_row(Text(printable(entry.label), "" if entry.answered else "red"), *_figures_of(entry))
+        table.add_row(Text(_brief(entry.label, LABEL_CHARS), "" if entry.answered else "red"), *_figures_of(entry))
     return table
 
 
@@ -102,20 +109,20 @@ def _figures_of(entry: Entry) -> list[str]:
 
 
 def _differences(comparison: Comparison) -> Iterator[Text]:
-    labels = [printable(entry.label) for entry in comparison.entries]
+    labels = [_brief(entry.label, LABEL_CHARS) for entry in comparison.entries]
     odd = [row for row in comparison.agreement.numbers if any(row.differs)]
     for row in odd[:DIFFERENCES]:
-        line = Text(f"{printable(row.what)}: " if row.what else "")
+        line = Text(f"{_brief(row.what, VALUE_CHARS)}: " if row.what else "")
         said = [(label, v, differs) for label, v, differs in zip(labels, row.values, row.differs, strict=False) if v is not None]
         for place, (label, value, differs) in enumerate(said):
-            unit = f" {printable(row.unit)}" if row.unit and row.unit not in value else ""
+            unit = f" {_brief(row.unit, VALUE_CHARS)}" if row.unit and row.unit not in value else ""
             line.append(f"{' · ' if place else ''}{label} ")
-            line.append(f"{printable(value)}{unit}{' ≠' if differs else ''}", _BAD if differs else "")
+            line.append(f"{_brief(value, VALUE_CHARS)}{unit}{' ≠' if differs else ''}", _BAD if differs else "")
         yield line
     if len(odd) > DIFFERENCES:
         yield Text(f"and {len(odd) - DIFFERENCES} more numbers", "dim")
     for file in comparison.agreement.files:
         if file.same is not True and file.differences:
             name = next((name for name in file.names if name is not None), "")
-            yield Text(printable(name), "bold")
-            yield from (Text("  " + printable(line)) for line in file.differences[:DIFFERENCES])
+            yield Text(_brief(name, LABEL_CHARS), "bold")
+            yield from (Text("  " + _brief(line, LINE_CHARS)) for line in file.differences[:DIFFERENCES])

@@ -18,6 +18,9 @@ from sandloop.printable import printable
 
 WIDE = 100
 """From here on, what a run does has a column of its own."""
+SLIM = 56
+"""Below it, only the step and the time stand beside the model."""
+LABEL_CHARS = 24
 _STYLES: dict[State, str] = {"waiting": "dim", "running": "cyan", "answered": "green", "failed": "red"}
 
 
@@ -66,23 +69,25 @@ class Watching:
 
 def table(rows: Sequence[Progress], now: float, *, width: int, height: int) -> RenderableType:
     """All entries now. Where the terminal is too low for all, those that run are shown first."""
-    wide = width >= WIDE
+    wide, slim = width >= WIDE, width < SLIM
     room = max(1, (height - 4) // (1 if wide else 2))
     drawn = Table(box=None, padding=(0, 2 if wide else 1, 0, 0), header_style="dim", expand=True)
     drawn.add_column("model", ratio=1, no_wrap=True, overflow="ellipsis")
-    for name in ("route", "step"):
-        drawn.add_column(name, no_wrap=True)
+    if not slim:
+        drawn.add_column("route", no_wrap=True)
+    drawn.add_column("step", no_wrap=True)
     if wide:
         drawn.add_column("now", ratio=2, no_wrap=True, overflow="ellipsis")
-    for name in ("tokens", "cost", "time"):
+    for name in ("time",) if slim else ("tokens", "cost", "time"):
         drawn.add_column(name, justify="right", no_wrap=True)
     shown = _first(rows, room)
     for row in shown:
         doing = Text(_one_line(row.doing or row.state), _STYLES[row.state])
-        label = Text(printable(row.label), "bold")
-        figures = (_tokens(row), _cost(row), _time(row, now))
+        label = Text(shortened_label(row.label), "bold")
         first = [label] if wide else [Text.assemble(label, "\n  ", doing)]
-        drawn.add_row(*first, Text(row.route or "", "dim"), Text(str(row.steps or "")), *([doing] if wide else []), *figures)
+        route = [] if slim else [Text(row.route or "", "dim")]
+        figures = [_time(row, now)] if slim else [_tokens(row), _cost(row), _time(row, now)]
+        drawn.add_row(*first, *route, Text(str(row.steps or "")), *([doing] if wide else []), *figures)
     drawn.caption_justify = "left"
     drawn.caption = Text(_caption(rows, len(rows) - len(shown)), "dim")
     return drawn
@@ -105,6 +110,12 @@ def _caption(rows: Sequence[Progress], hidden: int) -> str:
         f"{states.count(state)} {state}" for state in ("running", "waiting", "answered", "failed") if state in states
     )
     return counts + (f" ({hidden} not shown)" if hidden else "")
+
+
+def shortened_label(label: str) -> str:
+    """Its end, which tells one recording, and one repeat, from another."""
+    label = printable(label)
+    return label if len(label) <= LABEL_CHARS else "…" + label[1 - LABEL_CHARS :]
 
 
 def _one_line(text: str) -> str:
