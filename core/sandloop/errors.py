@@ -8,6 +8,7 @@
     │   └── UnknownModel      no provider answers to that name
     ├── ProviderError         the model's side failed: key, quota, refusal, wire         exit code 3
     │   ├── MissingKey        the provider needs a key, and none is set
+    │   ├── KeyStoreFailed    the keyring or the file where keys are kept can't be used
     │   ├── MissingExtra      a package is not installed; the sentence names the command
     │   ├── KeyRefused        the provider refused the key (401, 403)
     │   ├── ModelNotFound     the provider has no such model
@@ -67,7 +68,7 @@ class BadSetting(UsageError):
     def __init__(self, *, name: str, why: str, where: str = "", nearest: str | None = None) -> None:
         self.name, self.why, self.where, self.nearest = name, why, where, nearest
         place = f" in {where}" if where else ""
-        hint = f"Did you mean {nearest!r}?" if nearest else "docs/settings.md lists every setting."
+        hint = f"Did you mean {nearest!r}?" if nearest else "'sandloop config --all' lists every setting."
         super().__init__(f"The setting {name!r}{place} {why}. {hint}")
 
 
@@ -76,7 +77,9 @@ class BadSuite(UsageError):
 
     def __init__(self, *, file: str, line: int, place: str, why: str, do: str) -> None:
         self.file, self.line, self.place, self.why, self.do = file, line, place, why, do
-        super().__init__(f"{file}, line {line}: {f'{place} ' if place else 'the file '}{why}. {do}{'' if do.endswith('?') else '.'}")
+        super().__init__(
+            f"{file}, line {line}: {f'{place} ' if place else 'the file '}{why}. {do}{'' if do.endswith('?') else '.'}"
+        )
 
 
 class UnknownModel(UsageError):
@@ -100,9 +103,17 @@ class MissingKey(ProviderError):
     def __init__(self, *, provider: str, variables: tuple[str, ...]) -> None:
         self.provider, self.variables = provider, variables
         super().__init__(
-            f"{provider} needs a key and none is set. Set {' or '.join(variables)} in the environment, or use a model "
-            "without a key: '-m local', or '-m replay:PATH'."
+            f"{provider} needs a key and none is set. Keep one with 'sandloop keys set {variables[0]}', set "
+            f"{' or '.join(variables)} in the environment, or use a model without a key: '-m local', or '-m replay:PATH'."
         )
+
+
+class KeyStoreFailed(ProviderError):
+    """The keyring or the file where keys are kept can't be used."""
+
+    def __init__(self, *, where: str, said: str, do: str, is_ring: bool = False) -> None:
+        self.where, self.said, self.do, self.is_ring = where, said, do, is_ring
+        super().__init__(f"Keys can't be kept or found: {where} {said}. {do}.")
 
 
 class MissingExtra(ProviderError):

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sandloop.errors import SandloopError
-from sandloop.plugins import PROVIDERS, named, provider_factory
+from sandloop.keys import find_key, where_kept
+from sandloop.plugins import PROVIDERS, named, provider_factory, storable, with_kept_key
 from sandloop.ports import ModelChoice, ProviderAbout, ProviderFactory
 from sandloop.printable import printable
 from sandloop.settings import Profile, Settings
@@ -40,6 +41,8 @@ class ModelRow:
     """What the server said when it was asked; empty when it was not."""
     works: bool | None = None
     """None: not asked."""
+    where: str = ""
+    """Where the key is: `environment`, `keyring` or `file`; empty where there is none."""
 
 
 def model_rows(settings: Settings, environ: Mapping[str, str] | None = None) -> list[ModelRow]:
@@ -65,10 +68,13 @@ async def checked_rows(rows: Sequence[ModelRow], settings: Settings) -> list[Mod
 
 def _row(name: str, factory: ProviderFactory, environ: Mapping[str, str]) -> ModelRow:
     about = about_of(name, factory)
+    key, where, trouble = _key(factory.key_variables, storable(factory), environ)
     return ModelRow(
         name=name,
         title=about.title,
-        key=_key(factory.key_variables, environ),
+        key=key,
+        where=where,
+        check=trouble,
         variables=factory.key_variables,
         default_model=factory.default_model,
         native=about.native,
@@ -86,10 +92,13 @@ def _profile_row(name: str, profile: Profile, environ: Mapping[str, str]) -> Mod
         )
     about = about_of(profile.provider, factory)
     variables = (profile.key_variable,) if profile.key_variable else factory.key_variables
+    key, where, trouble = _key(variables, variables if profile.key_variable else storable(factory), environ)
     return ModelRow(
         name=name,
         title=f"profile: {about.title}",
-        key=_key(variables, environ),
+        key=key,
+        where=where,
+        check=trouble,
         variables=variables,
         default_model=profile.model or factory.default_model,
         native="" if profile.route == "local" else about.native,
@@ -103,10 +112,16 @@ def about_of(name: str, factory: ProviderFactory) -> ProviderAbout:
     return found if isinstance(found, ProviderAbout) else ProviderAbout(title=name)
 
 
-def _key(variables: tuple[str, ...], environ: Mapping[str, str]) -> Key:
-    if not variables:
-        return "not needed"
-    return "set" if any(environ.get(variable) for variable in variables) else "missing"
+def _key(variables: tuple[str, ...], names: tuple[str, ...], environ: Mapping[str, str]) -> tuple[Key, str, str]:
+    """Whether there is a key, where it is, and why the store can't say. `names` are those it may be kept under."""
+    if any(environ.get(variable) for variable in variables):
+        return "set", "environment", ""
+    missing: Key = "missing" if variables else "not needed"
+    try:
+        kept = where_kept(names, environ)
+    except SandloopError as error:
+        return missing, "", str(error) if variables else ""
+    return ("set", kept[1], "") if kept is not None else (missing, "", "")
 
 
 async def _checked(row: ModelRow, settings: Settings) -> ModelRow:
@@ -115,12 +130,14 @@ async def _checked(row: ModelRow, settings: Settings) -> ModelRow:
     profile = (settings.models or {}).get(row.name)
     choice = ModelChoice(provider=row.name)
     if profile is not None:
-        key = os.environ.get(profile.key_variable) if profile.key_variable else None
-        choice = ModelChoice(provider=profile.provider, model=profile.model, base_url=profile.base_url, key=key)
+        choice = ModelChoice(provider=profile.provider, model=profile.model, base_url=profile.base_url)
     ask = getattr(provider_factory(choice.provider), "listed", None)
     if ask is None:
         return row
     try:
+        if profile is not None and profile.key_variable:
+            choice = dataclasses.replace(choice, key=find_key((profile.key_variable,)))
+        choice = with_kept_key(choice, os.environ)
         async with asyncio.timeout(CHECK_SECONDS):
             models: list[str] = await ask(choice)
     except TimeoutError:
@@ -145,7 +162,7 @@ def report(rows: Sequence[ModelRow], *, as_json: bool = False, width: int | None
         table.add_column(head, overflow="fold")
     for row in rows:
         key = {
-            "set": Text("set", "green"),
+            "set": Text("set" if row.where in ("", "environment") else row.where, "green"),
             "missing": Text(row.variables[0] if row.variables else "", "dim"),
             "not needed": Text("–"),
         }

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import cast
 
 from sandloop.errors import BadSetting, MissingKey, UnknownModel, UsageError
+from sandloop.keys import find_key, kept_key
 from sandloop.ports import Finding, ModelChoice, ProviderFactory, SandboxFactory, SandboxToolsFactory
 from sandloop.settings import Profile, Route, Settings, nearest
 
@@ -68,25 +70,45 @@ def choose_model(settings: Settings, environ: Mapping[str, str] | None = None) -
     """
     name = settings.model or ""
     profile = (settings.models or {}).get(name)
+    environ = os.environ if environ is None else environ
     if profile is not None:
-        return _from_profile(name, profile, os.environ if environ is None else environ), profile.route
+        return _from_profile(name, profile, environ), profile.route
     provider, model = _split(name, settings)
-    return ModelChoice(provider=provider, model=model or None, base_url=settings.base_url), None
+    return with_kept_key(ModelChoice(provider=provider, model=model or None, base_url=settings.base_url), environ), None
+
+
+def with_kept_key(choice: ModelChoice, environ: Mapping[str, str]) -> ModelChoice:
+    """With the key that the store has for its provider, where neither the choice nor the environment has one.
+
+    The store is not looked at for a provider that needs no key. Raises `KeyStoreFailed` and `UnknownModel`.
+    """
+    factory = provider_factory(choice.provider)
+    names = storable(factory)
+    if choice.key or not names or any(environ.get(variable) for variable in (*factory.key_variables, *names)):
+        return choice
+    return replace(choice, key=kept_key(names, environ))
+
+
+def storable(factory: ProviderFactory) -> tuple[str, ...]:
+    """The names under which a provider's key can be kept."""
+    names: tuple[str, ...] = getattr(factory, "storable_keys", factory.key_variables)
+    return names
 
 
 def _from_profile(name: str, profile: Profile, environ: Mapping[str, str]) -> ModelChoice:
     key = None
     if profile.key_variable is not None:
-        key = environ.get(profile.key_variable)
+        key = find_key((profile.key_variable,), environ)
         if not key:
             raise MissingKey(provider=f"The profile {name!r}", variables=(profile.key_variable,))
-    return ModelChoice(
+    choice = ModelChoice(
         provider=profile.provider,
         model=profile.model,
         base_url=profile.base_url,
         key=key,
         parameters=profile.parameters,
     )
+    return choice if key else with_kept_key(choice, environ)
 
 
 def _split(name: str, settings: Settings) -> tuple[str, str]:

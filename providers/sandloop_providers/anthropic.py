@@ -263,6 +263,8 @@ class _Factory:
     """What the entry point names: opens a Claude model, without a request."""
 
     key_variables: tuple[str, ...] = KEY_VARIABLES
+    storable_keys: tuple[str, ...] = KEY_VARIABLES[:1]
+    """The other one is a token, which is sent in another header."""
     default_model: str | None = "claude-sonnet-5-5"
     about = ProviderAbout(
         title="Anthropic Claude",

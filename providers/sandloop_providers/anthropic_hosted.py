@@ -76,6 +76,7 @@ class Host:
     secrets: tuple[str, ...]
     """Variables whose values must not show in an error."""
     prices: str
+    storable_keys: tuple[str, ...] = ()
     default_model: str | None = None
 
     @property
@@ -142,6 +143,7 @@ bedrock = Host(
     key_variables=("AWS_BEARER_TOKEN_BEDROCK", "AWS_ACCESS_KEY_ID", "AWS_PROFILE"),
     secrets=("AWS_BEARER_TOKEN_BEDROCK", "AWS_SECRET_ACCESS_KEY"),
     prices="aws",
+    storable_keys=("AWS_BEARER_TOKEN_BEDROCK",),
 )
 vertex = Host(
     name="vertex",

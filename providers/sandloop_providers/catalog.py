@@ -78,6 +78,11 @@ class Vendor:
         return Chat(server, model=model, parameters=choice.parameters)
 
     @property
+    def storable_keys(self) -> tuple[str, ...]:
+        """Not Ollama's: it is for its cloud, and must not go to this machine."""
+        return self.key_variables or (self.optional_keys if self.name != "ollama" else ())
+
+    @property
     def about(self) -> ProviderAbout:
         """For `sandloop models`."""
         return ProviderAbout(title=self.title, native=self.native, limits=self.limits)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from sandloop.errors import BadSetting, KeyStoreFailed
+from sandloop.keys import where_kept
 from sandloop.ports import Finding
 from sandloop_providers.anthropic import anthropic
 from sandloop_providers.catalog import Vendor, deepseek, groq, llamacpp, mistral, ollama, openai, openrouter, together, vllm
@@ -40,7 +41,7 @@ def findings() -> list[Finding]:
     if working:
         says = f"{', '.join(working)}; and replay:PATH for a recorded run"
         return [*lines, Finding(what="models that would work now", state="ready", says=says)]
-    do = "set a key, for example ANTHROPIC_API_KEY, or: pip install 'sandloop[local]'"
+    do = "keep a key, for example with: sandloop keys set claude; or: pip install 'sandloop[local]'"
     says = "none but replay:PATH: no key is set, no local server answers, and the embedded model has no runtime"
     return [*lines, Finding(what="models that would work now", state="missing", says=says, do=do)]
 
@@ -52,9 +53,9 @@ def working_models() -> list[tuple[str, str]]:
 
 def _working(served: Mapping[str, list[str]], local: Local) -> list[tuple[str, str]]:
     models = [
-        (name if default else f"{name}:MODEL", f"{key} is set")
+        (name if default else f"{name}:MODEL", key)
         for name, (variables, default) in KEYED.items()
-        if (key := _present(variables)) is not None
+        if (key := _present_or_none(variables)) is not None
     ]
     models += [(f"{name}:{listed[0]}", f"{name} answers on this machine") for name, listed in served.items() if listed]
     if local.runtime is not None:
@@ -76,14 +77,29 @@ def _local() -> Local:
 
 
 def _present(variables: tuple[str, ...]) -> str | None:
-    return next((v for v in variables if os.environ.get(v)), None)
+    """Which key there is, and where. Raises `KeyStoreFailed` and `BadSetting`."""
+    found = where_kept(variables)
+    if found is None:
+        return None
+    variable, where = found
+    return f"{variable} is set" if where == "environment" else f"{variable} is kept in the {where}"
+
+
+def _present_or_none(variables: tuple[str, ...]) -> str | None:
+    try:
+        return _present(variables)
+    except (KeyStoreFailed, BadSetting):  # told in the provider's own line
+        return None
 
 
 def _key_line(name: str, variables: tuple[str, ...]) -> Finding:
-    present = _present(variables)
+    try:
+        present = _present(variables)
+    except (KeyStoreFailed, BadSetting) as error:
+        return Finding(what=name, state="warning", says=f"no key in the environment; {error}")
     if present is not None:
-        return Finding(what=name, state="ready", says=f"{present} is set (not tried)")
-    return Finding(what=name, state="optional", says="no key", do=f"export {variables[0]}=…")
+        return Finding(what=name, state="ready", says=f"{present} (not tried)")
+    return Finding(what=name, state="optional", says="no key", do=f"sandloop keys set {name}, or: export {variables[0]}=…")
 
 
 def _server_line(vendor: Vendor, listed: list[str]) -> Finding:

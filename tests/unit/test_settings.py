@@ -200,7 +200,7 @@ def test_a_wrong_variable_names_the_environment(home: Path) -> None:
 )
 def test_a_name_finds_its_provider_and_model(name: str, provider: str, model: str | None) -> None:
     profiles = {"fast": Profile(provider="groq", model="llama-9", route="local")}
-    choice, route = choose_model(Settings(model=name, models=profiles), {})
+    choice, route = choose_model(Settings(model=name, models=profiles), {"SANDLOOP_KEYS": "off"})
     assert (choice.provider, choice.model) == (provider, model)
     assert route == ("local" if name == "fast" else None)
 
@@ -215,8 +215,8 @@ def test_a_profile_takes_its_key_from_its_variable_and_shows_it_nowhere() -> Non
     choice, _ = choose_model(Settings(model="p", models=profiles), {"MY_KEY": "s3cret"})
     assert choice.key == "s3cret"
     assert "s3cret" not in repr(choice)
-    with pytest.raises(MissingKey, match="MY_KEY"):
-        choose_model(Settings(model="p", models=profiles), {})
+    with pytest.raises(MissingKey, match="sandloop keys set MY_KEY"):
+        choose_model(Settings(model="p", models=profiles), {"SANDLOOP_KEYS": "off"})
 
 
 @pytest.mark.parametrize("slip", ["SANDLOOP_PREVEIW", "SANDLOOP_ROUT", "SANDLOOP_STEPS_SECONDS"])

@@ -19,7 +19,7 @@ ANSWERED = Reply([*python("print(3)", "3\n", made=[Made("chart.png", b"\x89PNG\r
 
 
 def environment(folder: Path, **more: str) -> dict[str, str]:
-    kept = {k: v for k, v in os.environ.items() if k in ("PATH", "LANG", "SYSTEMROOT")}
+    kept = {k: v for k, v in os.environ.items() if k in ("PATH", "LANG", "SYSTEMROOT", "SANDLOOP_RUNS", "SANDLOOP_KEYS")}
     return kept | {"HOME": str(folder), "SANDLOOP_CONFIG": "/dev/null", "DOCKER_HOST": f"unix://{folder}/none.sock"} | more
 
 

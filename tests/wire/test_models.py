@@ -25,7 +25,7 @@ def nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def test_every_provider_and_profile_has_a_row_and_no_key_is_shown() -> None:
-    rows = {row.name: row for row in model_rows(SETTINGS, {"ANTHROPIC_API_KEY": "sk-secret", "MINE": "also-secret"})}
+    rows = {row.name: row for row in model_rows(SETTINGS, {"ANTHROPIC_API_KEY": "sk-secret", "MINE": "also-secret", "SANDLOOP_KEYS": "off"})}
 
     assert {"claude", "openai", "gemini", "mistral", "deepseek", "openrouter", "ollama", "local", "replay", "mine"} <= set(rows)
     assert (rows["claude"].key, rows["openai"].key, rows["ollama"].key, rows["mine"].key) == ("set", "missing", "not needed", "set")
@@ -45,7 +45,7 @@ async def test_only_servers_with_a_key_are_asked_and_their_answer_is_shown(monke
             "keyless": Profile(provider="openai", base_url=server.url, key_variable="NOT_SET"),
         }
         settings = Settings(models=models)
-        rows = [row for row in model_rows(settings, {}) if row.name in models]
+        rows = [row for row in model_rows(settings, {"SANDLOOP_KEYS": "off"}) if row.name in models]
         found = {row.name: row for row in await checked_rows(rows, settings)}
 
     assert (found["up"].works, found["up"].check) == (True, "answers: one, two, three and 1 more")
