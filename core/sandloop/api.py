@@ -13,6 +13,7 @@ from sandloop.bridge import Caller, iterate
 from sandloop.events import CodeWritten, Event
 from sandloop.files import FileLike
 from sandloop.limits import Limits
+from sandloop.notebook.live import watched
 from sandloop.result import Result
 from sandloop.runs.kept import LAST, Run
 from sandloop.session import AsyncSession
@@ -229,8 +230,9 @@ class Session:
 
     def ask(self, question: str, files: Sequence[FileLike] = ()) -> Result:
         """The result of one question. `files` are more files: those of earlier questions are still there."""
-        for _ in self.stream(question, files):
-            pass
+        with watched([self.model], self._session.settings.notebook) as told:
+            for event in self.stream(question, files):
+                told(self.model, event)
         if self.result is None:
             raise RuntimeError("a run that ended without error has a result")
         return self.result

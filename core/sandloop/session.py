@@ -39,6 +39,7 @@ from sandloop.files import FileLike, Inputs
 from sandloop.limits import Limits
 from sandloop.loop import Ask, Decline, Finish, Halt, Remind, next_step
 from sandloop.loop import Run as RunCell
+from sandloop.notebook.live import watched
 from sandloop.options import SandboxOptions
 from sandloop.plugins import choose_model, provider_factory
 from sandloop.ports import Provider, Turn
@@ -94,7 +95,8 @@ class AsyncSession:
         call = replace(call, model=model or call.model, route=route or call.route, limits=limits or call.limits)
         self.settings = resolve(call, packages=packages)
         self.limits = self.settings.limits or Limits()
-        self._asked_route, self._confirm = call.route, confirm
+        self._asked_route: Route | None = call.route
+        self._confirm = confirm
         self._named, self._route, self._provider = self._opened(self.settings)
         self._store = FileStore(file_bytes=self.limits.file_bytes)
         self._inputs = Inputs(input_bytes=self.limits.input_bytes)
@@ -221,9 +223,10 @@ class AsyncSession:
 
     async def ask(self, question: str, files: Sequence[FileLike] = ()) -> Result:
         """The result of one question. Arguments and errors as in `stream`."""
-        async with aclosing(self.stream(question, files)) as events:
-            async for _ in events:
-                pass
+        with watched([self.model], self.settings.notebook) as told:
+            async with aclosing(self.stream(question, files)) as events:
+                async for event in events:
+                    told(self.model, event)
         if self.result is None:
             raise RuntimeError("a run that ended without error has a result")
         return self.result

@@ -21,6 +21,7 @@ from sandloop.errors import SandloopError, UsageError
 from sandloop.events import Event, Failed
 from sandloop.files import FileLike, Inputs
 from sandloop.limits import Limits
+from sandloop.notebook.live import watched
 from sandloop.options import SandboxOptions
 from sandloop.session import AsyncSession
 from sandloop.settings import Route, Settings, resolve
@@ -97,8 +98,14 @@ class Comparing:
     async def run(self) -> Comparison:
         """Ask all of them and hold their answers against each other. To be called once.
 
-        Cancelled, it stops what still runs, deletes what was uploaded and made, and leaves what was done in `comparison`.
+        Cancelled, it stops what still runs, deletes what was uploaded and made, and leaves what was done in `comparison`. In a
+        notebook, it is drawn as it happens.
         """
+        with watched(self.labels, self._settings.notebook) as drawn:
+            self._told = (*self._told, drawn)
+            return await self._run()
+
+    async def _run(self) -> Comparison:
         resolved = await asyncio.to_thread(self._inputs.add, self._files)
         self.notes = resolved.notes
         try:
@@ -114,6 +121,10 @@ class Comparing:
                 await asyncio.gather(*closing, return_exceptions=True)
         self.comparison = replace(self.comparison, agreement=await self._agreement(self.comparison.entries))
         return self.comparison
+
+    def _tell(self, label: str, event: Event) -> None:
+        for told in self._told:
+            told(label, event)
 
     def _open(self) -> None:
         """All sessions, before any clock runs: what a provider imports must not count as another's time."""

@@ -11,7 +11,6 @@ from typing import Self, TypeAlias
 
 from sandloop.events import Event
 from sandloop.notebook.kernel import place
-from sandloop.notebook.progress import Seen, bundle
 
 Tell: TypeAlias = Callable[[str, Event], None]
 """Told each event with the label of its run."""
@@ -21,9 +20,9 @@ _PACE, _TICK = 0.1, 1.0
 
 
 @contextlib.contextmanager
-def watched(labels: Sequence[str]) -> Generator[Tell]:
-    """Draws what it is told below the cell that runs, while in this block. Does nothing where no kernel runs."""
-    draw = place()
+def watched(labels: Sequence[str], wanted: bool | None = True) -> Generator[Tell]:
+    """Draws what it is told below the cell that runs, while in this block. Nothing unless `wanted`, and where no kernel runs."""
+    draw = place() if wanted else None
     if draw is None:
         yield lambda label, event: None
         return
@@ -35,6 +34,8 @@ class Drawing:
     """All runs as they are now, drawn by a thread of its own; it may be told from any."""
 
     def __init__(self, labels: Sequence[str], draw: Draw) -> None:
+        from sandloop.notebook.progress import Seen  # only where a kernel runs
+
         self._seen = {label: Seen.of(label) for label in labels}
         self._draw_there = draw
         self._news, self._over, self._lock = False, threading.Event(), threading.Lock()
@@ -65,6 +66,8 @@ class Drawing:
 
     def _draw(self) -> None:
         """A drawing that goes wrong must not cost a run."""
+        from sandloop.notebook.progress import bundle
+
         with self._lock:
             seen, self._news = tuple(self._seen.values()), False
         with contextlib.suppress(Exception):

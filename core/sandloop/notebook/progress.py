@@ -9,7 +9,7 @@ from typing import Self
 from markupsafe import Markup, escape
 
 from sandloop.comparing.progress import Progress, advanced
-from sandloop.events import CodeDelta, CodeRan, CodeWritten, Event, Output, ReplyEnded, Text
+from sandloop.events import CodeDelta, CodeWritten, Event, Output, ReplyEnded, Text
 from sandloop.printable import printable
 
 _LINES, _KEPT = 12, 4_000
@@ -46,7 +46,7 @@ class Seen:
         seen = replace(self, progress=advanced(self.progress, event, now))
         match event:
             case Text(text=text):
-                return replace(seen, said=(self.said + text)[-_KEPT:])
+                return replace(seen, said=(self.said + text)[-_KEPT:], code="", output="")
             case ReplyEnded():
                 return replace(seen, said="")
             case CodeDelta(text=text):
@@ -55,8 +55,6 @@ class Seen:
                 return replace(seen, code=source[-_KEPT:], output="")
             case Output(text=text):
                 return replace(seen, output=(self.output + text)[-_KEPT:])
-            case CodeRan():
-                return replace(seen, said="")
             case _:
                 return seen
 
