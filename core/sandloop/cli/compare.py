@@ -53,6 +53,18 @@ def compare(
     suite: Annotated[
         Path | None, typer.Option("-f", "--file", metavar="SUITE.yaml", help="A compare file, instead of a question and files.")
     ] = None,
+    only: Annotated[
+        list[str] | None, typer.Option("--only", metavar="ID,ID", help="Of a compare file: these questions. May be given again.")
+    ] = None,
+    rerun: Annotated[
+        str | None,
+        typer.Option(
+            "--rerun", metavar="WHICH", help="Of a compare file: ask only what is new, or also what failed, or all again."
+        ),
+    ] = None,
+    junit: Annotated[
+        Path | None, typer.Option("--junit", metavar="PATH", help="Of a compare file: write the verdicts as JUnit XML, too.")
+    ] = None,
 ) -> None:
     """Ask several models the same question, and see where they agree. The verdict and the answers go to stdout."""
     from sandloop.errors import UsageError
@@ -63,11 +75,39 @@ def compare(
         if html is not None and html.is_dir():
             raise UsageError(f"{html} is a folder, and the report is a file. Name one, such as {html / 'report.html'}.")
         settings = _settings(route, max_cost, timeout)
-        names = [name.strip() for given in models or [] for name in given.split(",") if name.strip()]
+        names = _names(models)
         if suite is not None:
-            raise UsageError("Compare files are not here yet. Give a question and files.")
+            from sandloop.cli.suite import SuiteCall, run_file
+
+            if question is not None or html is not None:
+                what = "a question" if question is not None else "--html"
+                raise UsageError(f"{what} was given beside the compare file {suite}. It has its questions, and its page is saved.")
+            given = {"cost": max_cost, "seconds": timeout}
+            call = SuiteCall(
+                models=names,
+                only=_names(only),
+                repeat=repeat,
+                rerun=rerun or "new",
+                output=output,
+                junit=junit,
+                as_json=as_json,
+                fail_on_disagreement=fail_on_disagreement,
+                limits={name: value for name, value in given.items() if value is not None},
+                settings=settings,
+                concurrency=concurrency,
+                judge=judge,
+                tolerance=tolerance,
+            )
+            raise typer.Exit(run_file(suite, call, signals))
+        if only or rerun is not None or junit is not None:
+            raise UsageError("--only, --rerun and --junit belong to a compare file. Name one with -f.")
         comparing = _comparing(question, files or [], names, repeat, settings, concurrency, judge, tolerance)
         raise typer.Exit(_compare(comparing, output, html, as_json, fail_on_disagreement, signals))
+
+
+def _names(given: list[str] | None) -> list[str]:
+    """Of an option that may be given again, and whose values may hold commas."""
+    return [name.strip() for value in given or [] for name in value.split(",") if name.strip()]
 
 
 def _settings(route: str | None, max_cost: float | None, timeout: float | None) -> Settings:

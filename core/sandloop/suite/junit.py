@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 
@@ -68,4 +69,5 @@ def write_junit(outcome: SuiteOutcome, path: Path) -> None:
     """Write the file, making missing folders. Raises `UsageError` when it can't be written."""
     with writing_to(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, str(junit(outcome).tostring(), "utf-8"))  # pyright: ignore[reportUnknownMemberType]
+        document: Any = junit(outcome)
+        write_whole(path, document.tostring().decode())

@@ -108,8 +108,8 @@ class SuiteRun:
         check_size(len(self._models), len(self._questions), self.suite.repeat, concurrency)
         self.folder = Path(folder) if folder is not None else results_folder(suite)
         self._kept = Kept(self.folder)
-        self._tell: OnEvent = on_event or (lambda question, label, event: None)
-        self._judged: OnVerdict = on_verdict or (lambda verdict: None)
+        self.on_event: OnEvent = on_event or (lambda question, label, event: None)
+        self.on_verdict: OnVerdict = on_verdict or (lambda verdict: None)
         self._concurrency = concurrency
         self._lanes: dict[str, asyncio.Semaphore] = {}
         self._room = asyncio.Semaphore(concurrency or AT_ONCE)
@@ -200,7 +200,7 @@ class SuiteRun:
             slot.verdict = await self._again(asking, slot, kept)
         if slot.verdict is None or (self._rerun == "failed" and slot.verdict.status != "passed"):
             slot.verdict = await self._asked(asking, slot)
-        self._judged(slot.verdict)
+        self.on_verdict(slot.verdict)
 
     async def _again(self, asking: _Asking, slot: _Slot, kept: Asked) -> Verdict | None:
         """The verdict on a kept run; None when that is gone. While nothing else is expected, it is the one of before."""
@@ -243,7 +243,7 @@ class SuiteRun:
         try:
             async with aclosing(session.stream(asking.question.text, asking.files)) as events:
                 async for event in events:
-                    self._tell(asking.question.id, slot.label, event)
+                    self.on_event(asking.question.id, slot.label, event)
         except Exception as error:
             return self._failed(way.model, error)
         finally:
