@@ -33,6 +33,8 @@ class ModelChoice:
     base_url: str | None = None
     key: str | None = field(default=None, repr=False)
     parameters: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    runs: Path | None = None
+    """Where runs are kept, for a provider that answers from one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -97,13 +97,14 @@ class AsyncSession:
         self.limits = self.settings.limits or Limits()
         self._asked_route: Route | None = call.route
         self._confirm = confirm
-        self._named, self._route, self._provider = self._opened(self.settings)
         self._store = FileStore(file_bytes=self.limits.file_bytes)
-        self._inputs = Inputs(input_bytes=self.limits.input_bytes)
-        self._workspace = Workspace(options=self.settings.sandbox or SandboxOptions(), limits=self.limits, store=self._store)
         self._recorder = Recorder(
             runs_folder(self.settings), kept=self.settings.runs_kept or 1, limits=self.limits, made=self._store.path
         )
+        self._route: Route = "auto"
+        self._named, self._route, self._provider = self._opened(self.settings)
+        self._inputs = Inputs(input_bytes=self.limits.input_bytes)
+        self._workspace = Workspace(options=self.settings.sandbox or SandboxOptions(), limits=self.limits, store=self._store)
         self._past: Past | None = None
         """What this session goes on after, until its first question."""
         self._own_from = 0
@@ -182,6 +183,8 @@ class AsyncSession:
         if self._busy:
             raise UsageError("This session is busy with a question. Change the model when it is answered.")
         settings = replace(self.settings, model=model)
+        if choose_model(replace(settings, base_url=None))[0].provider != self._named:
+            settings = replace(settings, base_url=None)  # an address is one provider's: another's key must not go there
         opened = self._opened(settings)
         before, self.settings = self._provider, settings
         self._named, self._route, self._provider = opened
@@ -195,6 +198,7 @@ class AsyncSession:
         route: Route = self._asked_route or profile_route or settings.route or "auto"
         if self._confirm is not None and route == "native":
             raise UsageError("The route is 'native', where nobody can be asked before code runs. Use route 'local', or no confirm.")
+        choice = replace(choice, runs=self._recorder.folder)
         return choice.provider, route, provider_factory(choice.provider)(choice)
 
     async def __aenter__(self) -> Self:

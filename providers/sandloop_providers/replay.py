@@ -1,6 +1,7 @@
 """A recorded run answers again, without a model and without a key; its code runs for real.
 
-`replay:PATH` takes what sandloop wrote: `events.jsonl`, the folder that holds it, or the output of `--json`. Each recorded reply is
+`replay:PATH` takes what sandloop wrote: `events.jsonl`, the folder that holds it, or the output of `--json`; `replay:ID` and
+`replay:last` take a kept run. Each recorded reply is
 given as it was, its code as tool calls, so the loop runs the same cells. Where the output now differs from the recording, a
 `Noted` event says so. A second question gets the recording's second question, whatever is asked.
 """
@@ -19,6 +20,8 @@ from sandloop import codec
 from sandloop.errors import BadFile, BadReply, UsageError
 from sandloop.events import CodeRan, CodeWritten, Event, Noted, ReplyEnded, RunStarted, Text, ToolCall
 from sandloop.ports import Capabilities, ModelChoice, ProviderAbout, Turn
+from sandloop.runs.kept import recording_path
+from sandloop.runs.reading import Read, parsed
 
 FAMILY = "replay"
 MAX_BYTES = 200_000_000
@@ -95,12 +98,14 @@ class Replay:
 
     name = FAMILY
 
-    def __init__(self, path: Path, events: Sequence[Event]) -> None:
+    def __init__(self, path: Path, events: Sequence[Event], broken: str = "") -> None:
         self.model = path.name
+        self._broken = broken
         self._replies = recorded_replies(events)
         self._questions = [e.question for e in events if isinstance(e, RunStarted)]
         self._asked = 0
-        self._given = 0
+        self._given: int | None = None
+        """None: nothing was asked yet."""
         self._told: set[str] = set()
         self._cells: dict[str, CodeRan] = {}
         """What the recording printed for a cell, by the cell's source."""
@@ -111,6 +116,10 @@ class Replay:
 
     async def reply(self, history: Sequence[Event], turn: Turn) -> AsyncGenerator[Event]:
         """The next recorded reply, after a note on every run whose output differs from the recording."""
+        if self._given is None:
+            self._given = self._given_before(history)
+            if self._broken:
+                yield Noted(about="replay", text=f"Of the recording {self._broken}.")
         for note in (*self._other_question(history), *self._differences(history)):
             yield note
         if self._given >= len(self._replies):
@@ -129,6 +138,10 @@ class Replay:
         yield ReplyEnded(
             stop="length" if cut_off else "end", text=recorded.text, calls=tuple(calls), model=self.model, family=FAMILY
         )
+
+    def _given_before(self, history: Sequence[Event]) -> int:
+        """Replies of this recording in a conversation that is taken up again: it goes on behind them."""
+        return sum(isinstance(e, ReplyEnded) and e.model == self.model for e in history)
 
     def _other_question(self, history: Sequence[Event]) -> list[Noted]:
         """Said once a question: nobody should take a recorded answer for one to what they asked."""
@@ -155,43 +168,42 @@ class Replay:
         """Nothing to delete."""
 
 
-def load(path: Path) -> list[Event]:
-    """The events of a recording. Raises `BadFile` or `UsageError`."""
+def load(path: Path) -> Read:
+    """The events of a recording, up to where it breaks off. Raises `BadFile` or `UsageError`."""
     file = path
+    do = "Name a recording: events.jsonl or the output of --json"
     try:
         file = path / "events.jsonl" if path.is_dir() else path
         if not stat.S_ISREG(file.stat().st_mode):
-            raise BadFile(name=str(file), why="is not a regular file", do="Name a recording: events.jsonl or the output of --json")
+            raise BadFile(name=str(file), why="is not a regular file", do=do)
         if file.stat().st_size > MAX_BYTES:
             raise BadFile(name=str(file), why=f"is over {MAX_BYTES} bytes, too large for a recording", do="Name another file")
-        text = file.read_text("utf-8")
-    except UnicodeDecodeError as error:
-        raise BadFile(name=str(file), why="is not text", do="Name a recording: events.jsonl or the output of --json") from error
+        content = file.read_bytes()
     except OSError as error:
         raise BadFile(name=str(file), why=f"can't be read: {error.strerror}", do="Name a recording that exists") from error
     try:
-        return _events(text)
+        read = _events(content)
     except (UsageError, RecursionError) as error:
-        said = str(error).partition(". ")[0]
-        raise BadFile(
-            name=str(file), why=f"is no recording: {said}", do="Name a recording: events.jsonl or the output of --json"
-        ) from error
+        raise BadFile(name=str(file), why=f"is no recording: {str(error).partition('. ')[0]}", do=do) from error
+    if not read.events:
+        raise BadFile(name=str(file), why=f"is no recording: {read.broken or 'it is empty'}", do=do)
+    return read
 
 
-def _events(text: str) -> list[Event]:
+def _events(content: bytes) -> Read:
     try:
-        whole = json.loads(text)
+        whole = json.loads(content)
     except ValueError:
-        return [codec.from_json(line) for line in text.split("\n") if line.strip()]
+        return parsed(content)
     match whole:
         case {"events": [*events]}:
-            return [codec.from_plain(event) for event in cast("list[object]", events)]
+            return Read(tuple(codec.from_plain(event) for event in cast("list[object]", events)))
         case _:
-            return [codec.from_plain(whole)]
+            return parsed(content)
 
 
 class ReplayFactory:
-    """Opens `replay:PATH`."""
+    """Opens `replay:PATH`, `replay:ID` and `replay:last`."""
 
     key_variables: tuple[str, ...] = ()
     default_model: str | None = None
@@ -200,12 +212,12 @@ class ReplayFactory:
     def __call__(self, choice: ModelChoice) -> Replay:
         """Raises `UsageError` when no recording is named or it can't be read."""
         if not choice.model:
-            raise UsageError("The model 'replay' needs a recording. Name one as 'replay:PATH'.")
-        path = Path(choice.model).expanduser()
-        events = load(path)
-        if not any(isinstance(e, ReplyEnded) for e in events):
+            raise UsageError("The model 'replay' needs a recording. Name one as 'replay:PATH', 'replay:ID' or 'replay:last'.")
+        path = recording_path(choice.model, choice.runs)
+        read = load(path)
+        if not any(isinstance(e, ReplyEnded) for e in read.events):
             raise BadFile(name=str(path), why="holds no reply of a model", do="Name a recording of a run that got a reply")
-        return Replay(path, events)
+        return Replay(path, read.events, read.broken)
 
 
 replay = ReplayFactory()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +20,7 @@ from sandloop.runs.summary import RunSummary
 from sandloop.store import FileStore
 
 LAST = "last"
+_LIKE_AN_ID = re.compile(r"\d[\da-f-]*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +92,7 @@ class Run:
         return {str(k): v for k, v in table.items()} if isinstance(table, dict) else {}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
 
 
-def _input(row: object, folder: Path) -> KeptInput | None:
+def _input(row: Any, folder: Path) -> KeptInput | None:
     match row:
         case {"name": str(name), "size": int(size), "sha256": str(sha256), "mime": str(mime), "original": said} if is_sha256(
             sha256
@@ -130,6 +132,14 @@ def find_run(reference: str, folder: Path | None) -> Run:
     if len(names) > 1 and reference not in names:
         raise UsageError(f"{reference!r} is the beginning of {len(names)} runs: {', '.join(names[:3])} … Write more of the id.")
     return open_run(folder / (reference if reference in names else names[0]))
+
+
+def recording_path(reference: str, folder: Path | None) -> Path:
+    """Where the recording is that `replay:REFERENCE` names: a path that exists, or else a kept run. Raises `UsageError`."""
+    path = Path(reference).expanduser()
+    if not path.exists() and (reference == LAST or _LIKE_AN_ID.fullmatch(reference)):
+        return find_run(reference, folder).folder
+    return path
 
 
 def open_run(folder: Path) -> Run:
