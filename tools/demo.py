@@ -64,7 +64,7 @@ def main(wanted: str) -> int:
         code = ask(model or f"replay:{EXAMPLES / 'recordings' / name}.jsonl", question, EXAMPLES / file)
         if code != 0:
             return code
-    print(f"\nCharts and tables are in {OUTPUT}. The questions and their right answers: examples/questions.toml")
+    print(f"\nCharts and tables are in {OUTPUT}. The questions and their right answers: examples/suite/suite.yaml")
     return 0
 
 

@@ -25,7 +25,7 @@ time, and sandloop says so when its output differs from what is recorded. Nothin
 - Made on {day} by `python tools/record_demo.py` with sandloop {version}, on {machine}.
 - Model: {model}, file `{file}`, SHA-256 `{sha256}` (Qwen2.5-Coder 1.5B Instruct, Apache-2.0, by the Qwen team), run here on
   llama.cpp through llama-cpp-python, temperature 0, tools offered.
-- The right answers were computed independently of any model: `examples/questions.toml`.
+- The right answers were computed independently of any model: `examples/suite/suite.yaml`.
 
 | recording | question | answer of the model |
 |---|---|---|

@@ -5,16 +5,16 @@ from __future__ import annotations
 import csv
 import hashlib
 import re
-import tomllib
 from collections import defaultdict
 from pathlib import Path
 from statistics import correlation, fmean
-from typing import Any
 
 import pytest
 
+from sandloop.suite import Question, load_suite
+
 EXAMPLES = Path(__file__).parents[2] / "examples"
-QUESTIONS: list[dict[str, Any]] = tomllib.loads((EXAMPLES / "questions.toml").read_text())["question"]
+SUITE = load_suite(EXAMPLES / "suite/suite.yaml")
 
 
 def rows(name: str) -> list[dict[str, str]]:
@@ -54,22 +54,25 @@ def answers() -> dict[str, list[float]]:
             correlation([float(r["flipper_length_mm"]) for r in weighed], [float(r["body_mass_g"]) for r in weighed])
         ],
         "monthly-highs": [max(highs.values()), min(highs.values())],
-        "warmest-hour": [int(warmest), hours[warmest]],
+        "warmest-hour": [hours[warmest]],
         "two-cities": [sum(seattle[d] > francisco[d] for d in seattle), july[0] - july[1]],
     }
 
 
 def test_every_question_names_files_that_are_there_and_small() -> None:
-    for question in QUESTIONS:
-        for name in question["files"]:
-            assert (EXAMPLES / name).stat().st_size < 300_000
-        assert question["answer"]
+    assert len(SUITE.questions) == 10
+    assert len({name for question in SUITE.questions for name in question.files}) >= 3
+    for question in SUITE.questions:
+        for name in question.files:
+            assert (SUITE.folder / name).stat().st_size < 300_000
+        assert question.expected
+        assert question.note
 
 
-@pytest.mark.parametrize("question", QUESTIONS, ids=lambda q: str(q["id"]))
-def test_the_answer_is_what_the_file_says(question: dict[str, Any]) -> None:
-    stated = [(a["value"], a["tolerance"]) for a in question["answer"] if "value" in a]
-    computed = answers()[question["id"]]
+@pytest.mark.parametrize("question", SUITE.questions, ids=lambda q: str(q.id))
+def test_the_answer_is_what_the_file_says(question: Question) -> None:
+    stated = [(float(e.of[0]), e.tolerance or 0.0) for e in question.expected if e.kind == "approx"]
+    computed = answers()[question.id]
 
     assert len(stated) == len(computed)
     for (value, tolerance), found in zip(stated, computed, strict=True):
