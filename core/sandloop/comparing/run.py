@@ -102,7 +102,7 @@ class Comparing:
         notebook, it is drawn as it happens.
         """
         with watched(self.labels, self._settings.notebook) as drawn:
-            self._told = (*self._told, drawn)
+            self._drawn = drawn
             return await self._run()
 
     async def _run(self) -> Comparison:
@@ -121,10 +121,6 @@ class Comparing:
                 await asyncio.gather(*closing, return_exceptions=True)
         self.comparison = replace(self.comparison, agreement=await self._agreement(self.comparison.entries))
         return self.comparison
-
-    def _tell(self, label: str, event: Event) -> None:
-        for told in self._told:
-            told(label, event)
 
     def _open(self) -> None:
         """All sessions, before any clock runs: what a provider imports must not count as another's time."""
@@ -158,6 +154,7 @@ class Comparing:
                     await session.close()
 
     def _tell(self, label: str, event: Event) -> None:
+        self._drawn(label, event)
         if self.on_event is not None:
             self.on_event(label, event)
 
