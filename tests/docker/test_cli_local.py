@@ -35,7 +35,7 @@ def started(folder: Path) -> Iterator[Callable[[ChatServer], subprocess.Popen[by
 
     def start(server: ChatServer) -> subprocess.Popen[bytes]:
         command = [SANDLOOP, "analyze", "?", "a.csv", "-m", "compatible:m", "--base-url", server.url, "-o", "out"]
-        environ = kept | {"SANDLOOP_CONFIG": "/dev/null", "SANDLOOP_WARM": "off"}
+        environ = kept | {"SANDLOOP_CONFIG": "/dev/null", "SANDLOOP_WARM": "off", "SANDLOOP_RUNS": "off"}
         process = subprocess.Popen(command, cwd=folder, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         running.append(process)
         return process

@@ -32,6 +32,7 @@ def environment(folder: Path) -> dict[str, str]:
         "SANDLOOP_CONFIG": "/dev/null",
         "NO_COLOR": "1",
         "SANDLOOP_WARM": "off",
+        "SANDLOOP_RUNS": "off",
     }
 
 

@@ -11,10 +11,25 @@ files by content in `content/` and by name in `files/`. Contents of input files 
 
 from __future__ import annotations
 
+from sandloop.runs.again import areplay_run, replay_run
+from sandloop.runs.differences import CellAgain, FileAgain, Replayed
 from sandloop.runs.kept import KeptInput, Run, find_run
 from sandloop.runs.listing import list_runs
 from sandloop.runs.place import runs_folder
 from sandloop.runs.removal import remove_run
 from sandloop.runs.summary import RunSummary
 
-__all__ = ["KeptInput", "Run", "RunSummary", "find_run", "list_runs", "remove_run", "runs_folder"]
+__all__ = [
+    "CellAgain",
+    "FileAgain",
+    "KeptInput",
+    "Replayed",
+    "Run",
+    "RunSummary",
+    "areplay_run",
+    "find_run",
+    "list_runs",
+    "remove_run",
+    "replay_run",
+    "runs_folder",
+]
