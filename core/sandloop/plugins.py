@@ -77,6 +77,12 @@ def choose_model(settings: Settings, environ: Mapping[str, str] | None = None) -
     return with_kept_key(ModelChoice(provider=provider, model=model or None, base_url=settings.base_url), environ), None
 
 
+def provider_named(settings: Settings) -> str:
+    """The provider that `settings.model` names, by itself or through a profile. Raises `UnknownModel`."""
+    profile = (settings.models or {}).get(settings.model or "")
+    return profile.provider if profile is not None else _split(settings.model or "", settings)[0]
+
+
 def with_kept_key(choice: ModelChoice, environ: Mapping[str, str]) -> ModelChoice:
     """With the key that the store has for its provider, where neither the choice nor the environment has one.
 

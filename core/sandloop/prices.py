@@ -15,7 +15,9 @@ class Price:
     """US dollars for a million tokens. `input` and `output` must be given; cached tokens cost like others unless said."""
 
     input: float
+    """Of what the model reads."""
     output: float
+    """Of what it writes."""
     cached: float | None = None
     """Of input read from a cache."""
     cache_write: float | None = None

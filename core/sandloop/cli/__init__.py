@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from sandloop.cli import analyze, chat, compare, doctor, extract, models, sandbox
+from sandloop.cli import analyze, chat, compare, config, doctor, extract, keys, models, sandbox
 from sandloop.terminal.plain import make_readable
 
 app = typer.Typer(
@@ -46,6 +46,8 @@ def root(
 for command in (analyze.analyze, chat.chat, compare.compare, extract.extract, doctor.doctor, models.models):
     app.command()(command)
 app.add_typer(sandbox.sandbox, name="sandbox")
+app.add_typer(config.config, name="config")
+app.add_typer(keys.keys, name="keys")
 
 
 def main() -> None:

@@ -57,3 +57,9 @@ def used_by(profiles: Mapping[str, Profile]) -> dict[str, list[str]]:
         if profile.key_variable is not None:
             found.setdefault(profile.key_variable, []).append(name)
     return found
+
+
+def keepable(profiles: Mapping[str, Profile]) -> set[str]:
+    """The names under which a kept key would be found by some provider or profile."""
+    found = {name for provider in named(PROVIDERS) for name in storable(provider_factory(provider))}
+    return found | {profile.key_variable for profile in profiles.values() if profile.key_variable is not None}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import secrets
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sandloop.errors import BadSetting
+from sandloop.errors import BadSetting, UsageError
 
 PROJECT = "sandloop.toml"
 MAX_BYTES = 1_000_000
@@ -66,3 +68,27 @@ def parsed(text: str, path: Path) -> dict[str, Any]:
         raise BadSetting(name=path.name, why=f"can't be read: {error}", where=str(path)) from error
     except RecursionError as error:
         raise BadSetting(name=path.name, why="can't be read: it is nested too deeply", where=str(path)) from error
+
+
+def write_new(path: Path, text: str, *, private: bool, force: bool) -> None:
+    """Write a file that was not there, whole or not at all. Raises `UsageError`.
+
+    Args:
+        private: For its owner alone, in a folder for its owner alone where that is new.
+        force: Also over a file that is there.
+    """
+    new = path.with_name(f".{path.name}-{secrets.token_hex(8)}")
+    try:
+        path.parent.mkdir(mode=0o700 if private else 0o777, parents=True, exist_ok=True)
+        with os.fdopen(
+            os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if private else 0o666), "w", encoding="utf-8"
+        ) as file:
+            file.write(text)
+        try:
+            new.replace(path) if force else os.link(new, path)
+        finally:
+            new.unlink(missing_ok=True)
+    except FileExistsError:
+        raise UsageError(f"{path} is there already, and was left as it is. Name --force to write over it.") from None
+    except OSError as error:
+        raise UsageError(f"{path} can't be written: {error.strerror}. Make the folder one that you can write.") from error
