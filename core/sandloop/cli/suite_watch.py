@@ -33,7 +33,7 @@ class WatchingSuite:
         self._began = time.monotonic()
         self._lock = threading.Lock()
         animated = console.is_terminal and not console.is_dumb_terminal
-        self._live = Live(get_renderable=self._drawn, console=console, refresh_per_second=8, transient=True) if animated else None
+        self._live = Live(get_renderable=self.drawn, console=console, refresh_per_second=8, transient=True) if animated else None
 
     def __enter__(self) -> Self:
         if self._live is not None:
@@ -59,7 +59,8 @@ class WatchingSuite:
         for line in lines(verdict, done, self._runs) if self._live is None else ():
             self._console.print(line, soft_wrap=True, highlight=False)
 
-    def _drawn(self) -> RenderableType:
+    def drawn(self) -> RenderableType:
+        """How far each model is now."""
         with self._lock:
             verdicts = {model: list(of) for model, of in self._verdicts.items()}
             running = list(self._running.items())

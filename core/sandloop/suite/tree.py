@@ -16,7 +16,7 @@ import yaml
 from sandloop.errors import BadSuite
 
 MAX_BYTES = 500_000
-MAX_NODES = 50_000
+MAX_NODES = 20_000
 """Of the tree as it is used, where an alias counts for all that it stands for."""
 MAX_DEPTH = 16
 MAX_NAME = 80
@@ -65,16 +65,18 @@ def read_tree(text: str, file: str) -> Node:
 
 
 def _check_events(text: str, file: str) -> None:
-    """Depth before anything is built of it: what builds calls itself at each level."""
+    """Depth and size before anything is built of it: what builds calls itself at each level."""
     depth = 0
-    for event in _events(text):
+    for number, event in enumerate(_events(text)):
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
+        line = event.start_mark.line + 1 if event.start_mark else 1
         if depth > MAX_DEPTH:
-            line = event.start_mark.line + 1 if event.start_mark else 1
             raise BadSuite(file=file, line=line, place="", why=f"is nested deeper than {MAX_DEPTH} levels", do="Flatten it")
+        if number > 3 * MAX_NODES:
+            raise BadSuite(file=file, line=line, place="", why=f"holds more than {MAX_NODES} values", do="Make it smaller")
 
 
 def _events(text: str) -> Iterator[yaml.Event]:

@@ -1,0 +1,195 @@
+"""An outcome as JUnit XML, as a page and as text: told apart, whole, and harmless whatever a model said."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from junitparser import Error, Failure, JUnitXml, Skipped, TestCase
+from rich.console import Console
+
+from sandloop.cli.suite import exit_code
+from sandloop.cli.suite_text import suite_text
+from sandloop.cli.suite_watch import WatchingSuite
+from sandloop.errors import UsageError
+from sandloop.events import RunStarted
+from sandloop.suite import Outcome, QuestionOutcome, SuiteOutcome, Verdict
+from sandloop.suite.junit import junit, write_junit
+from sandloop.suite.outcome import Status
+from sandloop.suite.page import suite_page
+
+EVIL = "<script>alert(1)</script>\x00\x1b[31m\u202e]]>\ud800&"
+MISSED = Outcome(name="days", kind="approx", expected="the number 23", found="24", passed=False)
+MET = Outcome(name="", kind="makes", expected="a file like '*.png'", found="a.png", passed=True)
+
+
+def verdict(status: Status, question: str = "q", model: str = "a", **facts: object) -> Verdict:
+    plain = Verdict(question=question, model=model, label=model, status=status, run="" if status == "error" else "r", seconds=1.5)
+    return replace(plain, **facts)  # type: ignore[arg-type]
+
+
+def outcome(*verdicts: Verdict) -> SuiteOutcome:
+    names = dict.fromkeys(v.question for v in verdicts)
+    questions = [
+        QuestionOutcome(id=name, text=f"{name}?", verdicts=tuple(v for v in verdicts if v.question == name)) for name in names
+    ]
+    return SuiteOutcome(name="suite.yaml", at="2026-11-27T10:00:00+00:00", version="1", questions=tuple(questions))
+
+
+MIXED = outcome(
+    verdict("passed", outcomes=(MET,), cost=0.5, tokens=10, asked=True, answer="23"),
+    verdict("failed", model="b", outcomes=(MISSED, MET), cost=0.25, tokens=5),
+    verdict("passed", "p", cost=0.25, tokens=10),
+    verdict("error", "p", model="b", error="RateLimited", message="Too many. Wait."),
+)
+
+
+def cases(document: JUnitXml) -> list[TestCase]:
+    return [case for suite in document for case in suite]
+
+
+def test_a_model_is_a_test_suite_and_failures_and_errors_are_told_apart() -> None:
+    document = JUnitXml.fromstring(junit(MIXED).tostring())
+
+    assert (document.tests, document.failures, document.errors, document.skipped) == (4, 1, 1, 0)
+    assert [(s.name, s.tests, s.failures, s.errors) for s in document] == [("a", 2, 0, 0), ("b", 2, 1, 1)]
+    first, second, third, fourth = cases(document)
+    assert (first.name, first.classname, first.time, first.system_out) == ("q", "suite.yaml.a", 1.5, "23")
+    assert (first.result, second.result) == ([], [])
+    failure, error = third.result[0], fourth.result[0]
+    assert isinstance(failure, Failure)
+    assert failure.message == "days: expected the number 23, found 24"
+    assert failure.text == "days: expected the number 23, found 24"
+    assert isinstance(error, Error)
+    assert (error.message, error.type) == ("Too many. Wait.", "RateLimited")
+
+
+def test_repeats_and_runs_that_were_stopped_have_their_cases() -> None:
+    document = junit(outcome(verdict("passed", label="a #1"), verdict("not_run", number=2, label="a #2")))
+    first, second = cases(document)
+    assert [first.name, second.name] == ["q #1", "q #2"]
+    assert isinstance(second.result[0], Skipped)
+
+
+@pytest.mark.parametrize("status", ["passed", "failed", "error"])
+def test_nothing_that_a_model_said_breaks_the_xml(status: Status, tmp_path: Path) -> None:
+    bad = Outcome(name=EVIL, kind="equals", expected=EVIL, found=EVIL, passed=False)
+    evil = verdict(status, EVIL, EVIL, label=f"{EVIL} #1", outcomes=(bad,), message=EVIL, error=EVIL, answer=EVIL)
+    write_junit(outcome(evil), tmp_path / "new/junit.xml")
+
+    (case,) = cases(JUnitXml.fromfile(str(tmp_path / "new/junit.xml")))
+    assert case.name == EVIL.replace("\x00", "\ufffd").replace("\x1b", "\ufffd").replace("\ud800", "\ufffd") + " #1"
+    assert case.system_out
+    assert "<script>" in case.system_out
+
+
+def test_a_junit_file_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match="can't be kept in"):
+        write_junit(MIXED, tmp_path / "file/junit.xml")
+
+
+def test_a_row_a_model_counts_and_a_cost_that_is_unknown_in_part_is_unknown() -> None:
+    first, second = MIXED.totals
+    assert (first.passed, first.failed, first.error, first.runs, first.asked) == (2, 0, 0, 2, 1)
+    assert (first.cost, first.tokens, first.seconds) == (0.75, 20, 3.0)
+    assert (second.passed, second.failed, second.error) == (0, 1, 1)
+    assert second.cost == 0.25  # the other one left nothing
+    unknown = outcome(verdict("passed", cost=1.0), verdict("passed", "p"))
+    assert unknown.totals[0].cost is None
+    assert not MIXED.all_as_expected
+    assert unknown.all_as_expected
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "code"),
+    [
+        ([verdict("passed"), verdict("passed", "p")], 0),
+        ([verdict("passed"), verdict("failed", "p")], 1),
+        ([verdict("passed"), verdict("error", "p", error="MissingKey")], 1),
+        ([verdict("passed"), verdict("not_run", "p")], 1),
+        ([verdict("error", error="MissingKey"), verdict("error", "p", error="RateLimited")], 3),
+        ([verdict("error", error="EngineUnavailable")], 4),
+        ([verdict("error", error="EngineUnavailable"), verdict("error", "p", error="MissingKey")], 1),
+        ([verdict("error", error="ValueError")], 1),
+    ],
+)
+def test_the_exit_code_says_whether_all_is_as_expected(verdicts: list[Verdict], code: int) -> None:
+    assert exit_code(outcome(*verdicts), fail_on_disagreement=False) == code
+
+
+def test_disagreement_fails_only_when_that_is_asked_for() -> None:
+    good = outcome(verdict("passed"))
+    apart = replace(good, questions=(replace(good.questions[0], agree=False),))
+    assert exit_code(apart, fail_on_disagreement=False) == 0
+    assert exit_code(apart, fail_on_disagreement=True) == 1
+
+
+class Tags(HTMLParser):
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.links: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.links += [value or "" for name, value in attrs if name in ("href", "src")]
+
+
+def test_the_page_escapes_everything_and_links_only_to_its_own_folder() -> None:
+    bad = Outcome(name=EVIL, kind="equals", expected=EVIL, found=EVIL, passed=False)
+    evil = outcome(verdict("failed", EVIL, EVIL, label=EVIL, outcomes=(bad,), message=EVIL))
+    evil = replace(
+        evil,
+        name=EVIL,
+        description=EVIL,
+        questions=(replace(evil.questions[0], text=EVIL, agreement=EVIL, report="reports/a b#?.html"),),
+    )
+    page = suite_page(evil)
+
+    assert page.encode()  # no half of a pair is left
+    assert not {"script", "iframe", "img", "object", "form"} & set(Tags(page).tags)
+    assert "\x1b" not in page
+    assert "\u202e" not in page
+    assert [link for link in Tags(page).links if link not in ("data:,", "#main")] == ["reports/a%20b%23%3F.html"]
+    assert "default-src &#39;none&#39;" in page
+
+
+def test_the_text_says_why_and_shows_nothing_that_moves_the_cursor() -> None:
+    text = suite_text(MIXED, width=100)
+    assert text.splitlines()[0] == "2 of 4 runs as expected: 2 models on 2 questions."
+    assert "    days: expected the number 23, found 24" in text
+    assert "    Too many. Wait." in text
+    bad = Outcome(name=EVIL, kind="equals", expected=EVIL, found=EVIL, passed=False)
+    shown = suite_text(outcome(verdict("failed", EVIL, EVIL, label=EVIL, outcomes=(bad,))), width=40)
+    assert "\x1b" not in shown
+    assert "\u202e" not in shown
+
+
+def test_without_a_terminal_each_verdict_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with WatchingSuite(("a",), 2, Console(width=80)) as watching:
+        watching.told("q", "a", RunStarted(id="1", question="?", model="a"))
+        watching.judged(verdict("failed", outcomes=(MISSED,), asked=True))
+        watching.judged(verdict("passed", "p"))
+    assert capsys.readouterr().out.splitlines() == [
+        "[1 of 2] ✗ q, a (1.5 s)",
+        "    days: expected the number 23, found 24",
+        "[2 of 2] ✓ p, a (kept)",
+    ]
+
+
+def test_on_a_terminal_a_table_shows_how_far_each_model_is() -> None:
+    with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
+        console = Console(file=nowhere, width=90, force_terminal=True, record=True, color_system=None)
+        with WatchingSuite(("a", "b"), 4, console) as watching:
+            watching.told("p", "a #2", RunStarted(id="1", question="?", model="a"))
+            watching.judged(verdict("failed", outcomes=(MISSED,), asked=True))
+            console.print(watching.drawn())
+    shown = console.export_text()
+    assert "1 of 2" in shown
+    assert "p: starting" in shown
+    assert "1 of 4 runs" in shown
