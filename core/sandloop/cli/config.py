@@ -99,7 +99,7 @@ def _show(everything: bool, as_json: bool) -> None:
 
     from sandloop.printable import printable
     from sandloop.settings import merged, origins, read_layers
-    from sandloop.settings.files import user_file
+    from sandloop.settings.files import here, user_file
     from sandloop.settings.problems import problems
     from sandloop.settings.shown import Shown, report, rows_of
     from sandloop.settings.shown import as_json as written
@@ -114,8 +114,9 @@ def _show(everything: bool, as_json: bool) -> None:
         project = next((Path(layer.source) for layer in layers if layer.name == "project"), None)
         keys = _keys(merged(layers), everything or as_json)
         left_out = len(found) - len(chosen)
+        color = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
         shown = Shown(rows=list(rows_of(chosen)), keys=keys, project=project, user=user_file(os.environ), left_out=left_out)
-        put(written(shown) if as_json else report(shown))
+        put(written(shown) if as_json else report(shown, here=here(), home=Path.home(), color=color))
         raise typer.Exit(2 if wrong else 0)
 
 

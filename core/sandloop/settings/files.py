@@ -25,6 +25,14 @@ def user_file(environ: Mapping[str, str]) -> Path:
     return user_config_path("sandloop") / "config.toml"
 
 
+def here() -> Path:
+    """The current folder."""
+    try:
+        return Path.cwd()
+    except OSError:  # it was removed under us
+        return Path("/")
+
+
 def project_file(cwd: Path) -> Path | None:
     """The nearest `sandloop.toml` in the folder or above it."""
     return next((path for folder in (cwd, *cwd.parents) if is_file(path := folder / PROJECT)), None)

@@ -12,7 +12,7 @@ from sandloop.errors import BadSetting
 from sandloop.limits import Limits
 from sandloop.options import SandboxOptions
 from sandloop.settings.fields import DEFAULTS, NOTHING, PLAIN, PREFIX, Settings
-from sandloop.settings.files import is_file, is_there, parsed, project_file, read_text, user_file
+from sandloop.settings.files import here, is_file, is_there, parsed, project_file, read_text, user_file
 from sandloop.settings.places import VARIABLES, Place, meant_variable, variable_of
 from sandloop.settings.project import not_from_project
 from sandloop.settings.sandbox import checked as checked_option
@@ -74,7 +74,7 @@ def read_layers(
 ) -> list[Layer]:
     """The layers, the nearest first, each with its problems. Arguments as in `resolve`; raises nothing."""
     environ = os.environ if environ is None else environ
-    user, project = user_file(environ), project_file(cwd or _here())
+    user, project = user_file(environ), project_file(cwd or here())
     layers = [call_layer(call, packages), environment_layer(environ)]
     if project is not None and not _same(project, user):
         layers.append(file_layer("project", project, user))
@@ -193,13 +193,6 @@ def _layer(name: LayerName, source: str, read: Iterable[Read]) -> Layer:
         one.place: one.value for one in read if isinstance(one, Found) and not any(p[: len(one.place)] == one.place for p in wrong)
     }
     return Layer(name=name, source=source, values=found, problems=problems)
-
-
-def _here() -> Path:
-    try:
-        return Path.cwd()
-    except OSError:  # the folder was removed under us
-        return Path("/")
 
 
 def _same(one: Path, other: Path) -> bool:

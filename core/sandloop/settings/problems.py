@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from sandloop.errors import BadSetting
-from sandloop.settings.fields import Profile
-from sandloop.settings.files import PROJECT, read_text
+from sandloop.settings.files import PROJECT, parsed, read_text
+from sandloop.settings.hidden import quoted
 from sandloop.settings.layers import Layer, file_layer
 from sandloop.settings.lines import line_in, line_of
 from sandloop.settings.near import nearest
@@ -50,28 +51,25 @@ def layer_of(path: Path, user: Path) -> Layer:
 
 def problems(layers: Sequence[Layer], known: Known) -> list[Report]:
     """All problems of these layers, the nearest layer first."""
-    profiles = {place[1]: row for layer in layers for place, row in layer.values.items() if place[0] == "models"}
-    return [report for layer in layers for report in _of_layer(layer, known, profiles)]
+    texts = [_text(layer) for layer in layers]
+    named = [_profiles(layer, text) for layer, text in zip(layers, texts, strict=True)]
+    names = {name for profiles in named for name in profiles}
+    found: list[Report] = []
+    for layer, text, profiles in zip(layers, texts, named, strict=True):
+        found += sorted(_of_layer(layer, text, profiles, names, known), key=lambda report: report.line or 0)
+    return found
 
 
-def _of_layer(layer: Layer, known: Known, profiles: Mapping[str, Profile]) -> Iterator[Report]:
-    text = _text(layer)
-    found = [(one.place, one.error.name, one.error.why, one.error.nearest) for one in layer.problems]
-    found += [
-        (place, variable_of(place) if layer.name == "environment" else dotted(place), why, near)
-        for place, why, near in _names(layer, known, profiles)
-    ]
-    reports = [
-        Report(
-            source=layer.source,
-            line=line_of(text, place) if place else line_in(why),
-            setting=name if place else "",
-            says=why,
-            nearest=near,
-        )
-        for place, name, why, near in found
-    ]
-    yield from sorted(reports, key=lambda report: report.line or 0)
+def _of_layer(
+    layer: Layer, text: str, profiles: Mapping[str, str | None], names: Collection[str], known: Known
+) -> Iterator[Report]:
+    for one in layer.problems:
+        line = line_of(text, one.place) if one.place else line_in(one.error.why)
+        setting = one.error.name if one.place else ""
+        yield Report(source=layer.source, line=line, setting=setting, says=one.error.why, nearest=one.error.nearest)
+    for place, why, near in _nobodys(layer, profiles, names, known):
+        setting = variable_of(place) if layer.name == "environment" else dotted(place)
+        yield Report(source=layer.source, line=line_of(text, place), setting=setting, says=why, nearest=near)
 
 
 def _text(layer: Layer) -> str:
@@ -83,27 +81,35 @@ def _text(layer: Layer) -> str:
         return ""
 
 
-def _names(layer: Layer, known: Known, profiles: Mapping[str, Profile]) -> Iterator[tuple[Place, str, str | None]]:
+def _profiles(layer: Layer, text: str) -> dict[str, str | None]:
+    """Each profile with its provider, also of one that has problems."""
+    try:
+        rows: object = parsed(text, Path(layer.source)).get("models")
+    except BadSetting:
+        rows = None
+    found = {place[1]: row.provider for place, row in layer.values.items() if place[0] == "models"}
+    for name, row in cast("dict[str, object]", rows).items() if isinstance(rows, dict) else ():
+        provider = cast("dict[str, object]", row).get("provider") if isinstance(row, dict) else None
+        found.setdefault(name, provider if isinstance(provider, str) and provider else None)
+    return found
+
+
+def _nobodys(
+    layer: Layer, profiles: Mapping[str, str | None], names: Collection[str], known: Known
+) -> Iterator[tuple[Place, str, str | None]]:
     """Names of providers, engines and models that nobody has. They are known on this machine only, so `resolve` takes any."""
-    for place, value in layer.values.items():
-        match place:
-            case ("models", name) if value.provider not in known.providers:
-                yield (
-                    ("models", name, "provider"),
-                    f"is {value.provider!r}, which is no provider",
-                    nearest(value.provider, known.providers),
-                )
-            case ("sandbox", "engine") if value not in known.engines:
-                yield place, f"is {value!r}; known are {', '.join(known.engines)}", nearest(value, known.engines)
-            case ("model",) if not _is_model(value, known, profiles):
-                names = (*profiles, *known.providers)
-                yield place, f"is {value!r}, which is no profile and no provider", nearest(value.partition(":")[0], names)
-            case _:
-                pass
+    for name, provider in profiles.items():
+        if provider is not None and provider not in known.providers:
+            yield ("models", name, "provider"), f"is {quoted(provider)}, which is no provider", nearest(provider, known.providers)
+    engine, model = layer.values.get(("sandbox", "engine")), layer.values.get(("model",))
+    if engine is not None and engine not in known.engines:
+        why = f"is {quoted(engine)}; known are {', '.join(known.engines)}"
+        yield ("sandbox", "engine"), why, nearest(engine, known.engines)
+    if model is not None and model not in names and not _is_model(model, known.providers):
+        near = nearest(model.partition(":")[0], (*names, *known.providers))
+        yield ("model",), f"is {quoted(model)}, which is no profile and no provider", near
 
 
-def _is_model(name: str, known: Known, profiles: Mapping[str, Profile]) -> bool:
+def _is_model(name: str, providers: Sequence[str]) -> bool:
     begins = (name.partition(":")[0], name.partition("/")[0])
-    return (
-        name in profiles or any(one in known.providers for one in begins) or any(name.startswith(p + "-") for p in known.providers)
-    )
+    return any(one in providers for one in begins) or any(name.startswith(one + "-") for one in providers)

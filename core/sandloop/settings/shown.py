@@ -84,8 +84,16 @@ def as_json(shown: Shown) -> str:
     return json.dumps(table, indent=2, default=str)
 
 
-def report(shown: Shown, *, width: int | None = None) -> str:
-    """For a person."""
+def short_path(path: str, here: Path, home: Path) -> str:
+    """From here where it is below, else with `~` for the home folder."""
+    for base, sign in ((here, "."), (home, "~")):
+        if Path(path).is_absolute() and base != Path("/") and Path(path).is_relative_to(base):
+            return str(Path(sign, Path(path).relative_to(base)))
+    return path
+
+
+def report(shown: Shown, *, here: Path, home: Path, color: bool = False, width: int | None = None) -> str:
+    """For a person who is in the folder `here`."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -99,14 +107,14 @@ def report(shown: Shown, *, width: int | None = None) -> str:
     settings = table("setting", "value", "from")
     for row in shown.rows:
         style = "dim" if row.layer == "default" else ""
-        cells = (row.setting, _written(row.value), row.source or row.layer)
+        cells = (row.setting, _written(row.value), short_path(row.source, here, home) or row.layer)
         settings.add_row(*(Text(printable(cell), style) for cell in cells))
     keys = table("key", "is", "used by")
     for key in shown.keys:
-        here = Text(key.where, "dim" if key.where == "missing" else "green")
-        keys.add_row(Text(printable(key.name)), here, Text(printable(", ".join(key.used_by))))
+        state = Text(printable(key.where), "dim" if key.where == "missing" else "green")
+        keys.add_row(Text(printable(key.name)), state, Text(printable(", ".join(key.used_by))))
     out = io.StringIO()
-    console = Console(file=out, width=width, highlight=False)
+    console = Console(file=out, width=width, highlight=False, force_terminal=color)
     console.print(settings)
     if shown.keys:
         console.print()
@@ -127,7 +135,7 @@ def _written(value: object) -> str:
         case bool():
             return str(value).lower()
         case int() | float():
-            return f"{value:_}"
+            return f"{int(value) if value == value // 1 else value:_}"
         case list():
             return ", ".join(str(item) for item in value) or "-"  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
         case Mapping():
