@@ -147,8 +147,8 @@ class AsyncSession:
         found = run if isinstance(run, Run) else find_run(run, runs_folder(layer))
         before = past(found)
         chosen = model or layer.model or before.model
-        if packages is None and layer.sandbox is None:
-            packages = before.packages
+        if packages is None and not (layer.sandbox or resolve(layer).sandbox or SandboxOptions()).packages:
+            packages = before.packages or None
         session = cls(
             chosen,
             route=route or layer.route or (before.route if before.route != "auto" else None),

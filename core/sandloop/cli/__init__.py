@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from sandloop.cli import analyze, chat, compare, config, doctor, extract, keys, models, sandbox
+from sandloop.cli import analyze, chat, compare, config, doctor, extract, keys, models, replay, runs, sandbox
 from sandloop.terminal.plain import make_readable
 
 app = typer.Typer(
@@ -43,8 +43,9 @@ def root(
     """Ask any model about your files."""
 
 
-for command in (analyze.analyze, chat.chat, compare.compare, extract.extract, doctor.doctor, models.models):
+for command in (analyze.analyze, chat.chat, compare.compare, extract.extract, doctor.doctor, models.models, replay.replay):
     app.command()(command)
+app.add_typer(runs.runs, name="runs")
 app.add_typer(sandbox.sandbox, name="sandbox")
 app.add_typer(config.config, name="config")
 app.add_typer(keys.keys, name="keys")

@@ -104,16 +104,21 @@ def _without_code(text: str, cells: Sequence[CodeWritten]) -> str:
     """The prose without the blocks that stand as cells of their own; none where the text is nothing but a call."""
     if any(cell.origin == "text_tool_call" for cell in cells):
         return ""
-    sources = {_bare(cell.source) for cell in cells if cell.origin == "fenced"}
-    if not sources:
+    if not cells or ("```" not in text and "~~~" not in text):
         return text.strip()
     from markdown_it import MarkdownIt
 
     lines = text.split("\n")
     for token in reversed(MarkdownIt("commonmark").parse(text)):
-        if token.type == "fence" and token.map is not None and any(_bare(token.content) in source for source in sources):
+        if token.type == "fence" and token.map is not None and _is_cell(token.content, cells):
             del lines[token.map[0] : token.map[1]]
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
+
+
+def _is_cell(block: str, cells: Sequence[CodeWritten]) -> bool:
+    """Several blocks may have become one cell."""
+    bare = _bare(block)
+    return any(bare == (source := _bare(c.source)) or (c.origin == "fenced" and bare in source) for c in cells)
 
 
 def _bare(source: str) -> str:

@@ -87,7 +87,7 @@ class _Again:
         self._limits = layer.limits or _limits(found.environment.get("limits")) or now.limits or Limits()
         options = now.sandbox or SandboxOptions()
         packages = before.packages
-        self._options = options if packages is None or layer.sandbox is not None else replace(options, packages=packages)
+        self._options = options if packages is None or options.packages else replace(options, packages=packages)
         self._store = FileStore(file_bytes=self._limits.file_bytes, also=self._past.content)
         self._inputs = self._past.inputs()
         self._opened: SandboxOpened | None = None
