@@ -305,8 +305,6 @@ EVIL_ANSWER = f"""{EVIL}
 | <img src=x onerror=alert(10)> | [x][r] |
 
 [r]: https://evil.example/ref
-
-{">" * 60} deep
 """
 EVIL_PAGE = b"""<html><head><meta http-equiv=refresh content="0;url=https://evil.example/meta"><base href=https://evil.example/>
 <link rel=preconnect href=https://evil.example><link rel=stylesheet href=https://evil.example/a.css>

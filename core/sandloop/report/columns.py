@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from sandloop.comparing.comparison import Agreement, Comparison, Entry, FileRow, Judgement, NumberRow
 from sandloop.report.bounds import MAX_COLUMNS, MAX_ROWS, Bounds, bounds
+from sandloop.report.figures import moment
 from sandloop.report.made import input_files
 from sandloop.report.shown import ComparisonShown, FileShown, Mark, NumberShown, RunShown, SameFile
 from sandloop.report.text import Cut, cut, short
@@ -28,7 +29,7 @@ def comparison_shown(comparison: Comparison) -> ComparisonShown:
     agreement = comparison.agreement
     return ComparisonShown(
         id=short(comparison.id, 60),
-        at=short(comparison.at, 40),
+        at=short(moment(comparison.at), 40),
         question=cut(comparison.question, _QUESTION),
         inputs=input_files(comparison.files, key="q", rows=MAX_ROWS),
         input_count=len(comparison.files),
@@ -85,18 +86,13 @@ def _same_files(agreement: Agreement, labels: Sequence[str], runs: Sequence[RunS
 def _same_file(row: FileRow, labels: Sequence[str], runs: Sequence[RunShown]) -> SameFile:
     names = [None if name is None else short(name, 150) for name in row.names[: len(labels)]]
     names += [None] * (len(labels) - len(names))
-    distances = [*row.distances, *[None] * len(names)]
-    pictures = tuple(
-        (label, _found(run, name), "" if distance is None else _distance(distance))
-        for label, run, name, distance in zip(labels, runs, names, distances, strict=False)
-        if name is not None
-    )
+    pictures = _pictures(row, names, labels, runs) if row.kind == "picture" else ()
     return SameFile(
         kind=row.kind,
         title=next((name for name in names if name is not None), row.kind),
-        mark=_file_mark(row.same),
+        mark=Mark("?", "for your eye", "plain") if pictures and row.same is None else _file_mark(row.same),
         differences=tuple(short(text, _DIFFERENCE) for text in row.differences[:_DIFFERENCES]),
-        pictures=pictures if row.kind == "picture" else (),
+        pictures=pictures,
         names=tuple(zip(labels, names, strict=True)),
     )
 
@@ -107,10 +103,24 @@ def _file_mark(same: bool | None) -> Mark:
     return Mark("=", "the same", "good") if same else Mark("≠", "differ", "bad")
 
 
-def _distance(distance: float) -> str:
-    if distance <= 0:
-        return "looks the same as the first (distance 0)"
-    return f"distance {distance:.2f} to the first"
+def _pictures(
+    row: FileRow, names: Sequence[str | None], labels: Sequence[str], runs: Sequence[RunShown]
+) -> tuple[tuple[str, FileShown | None, str], ...]:
+    """Those that made one; the distances are to the first of them."""
+    distances = [*row.distances, *[None] * len(names)]
+    made = [
+        (label, _found(run, name), distance)
+        for label, run, name, distance in zip(labels, runs, names, distances, strict=False)
+        if name is not None
+    ]
+    first = made[0][0] if made else ""
+    return tuple(
+        (label, found, "" if distance is None or label == first else _distance(distance, first)) for label, found, distance in made
+    )
+
+
+def _distance(distance: float, first: str) -> str:
+    return f"looks the same as {first}’s" if distance <= 0 else f"distance {distance:.2f} to {first}’s, of 0 (alike) to 1"
 
 
 def _found(run: RunShown, name: str) -> FileShown | None:

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from sandloop.events import Usage
+
+_KINDS = {
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "Excel workbook",
+    "application/vnd.ms-excel.sheet.macroenabled.12": "Excel workbook with macros",
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "Word document",
+    "application/vnd.openxmlformats-officedocument.presentationml.presentation": "PowerPoint presentation",
+    "application/vnd.apache.parquet": "Parquet",
+    "application/octet-stream": "binary",
+}
+_MONTHS = "January February March April May June July August September October November December"  # whatever the locale
 
 
 def money(dollars: float | None) -> str:
@@ -11,7 +23,7 @@ def money(dollars: float | None) -> str:
         return "unknown"
     if 0 < dollars < 0.0001:
         return "under $0.0001"
-    return f"${dollars:,.4f}" if dollars < 1 else f"${dollars:,.2f}"
+    return "$0" if dollars == 0 else f"${dollars:,.4f}" if dollars < 1 else f"${dollars:,.2f}"
 
 
 def seconds(amount: float | None) -> str:
@@ -23,6 +35,20 @@ def seconds(amount: float | None) -> str:
     if amount < 120:
         return f"{amount:.1f} s"
     return f"{int(amount // 60):,} min {int(amount % 60)} s"
+
+
+def moment(at: str) -> str:
+    """`27 November 2026, 10:15 UTC` for a moment in ISO 8601; as it is when it is none."""
+    try:
+        there = datetime.fromisoformat(at).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return at
+    return f"{there.day} {_MONTHS.split()[there.month - 1]} {there.year}, {there:%H:%M} UTC"
+
+
+def kind_of(mime: str) -> str:
+    """The type of a file, by the name people use where the MIME type is an unwieldy one."""
+    return _KINDS.get(mime, mime)
 
 
 def count(number: int, one: str, many: str = "") -> str:

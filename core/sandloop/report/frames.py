@@ -33,7 +33,7 @@ _STYLE = re.compile(r"<style[^>]*>(.*?)</style>", re.DOTALL)
 _TEXT = re.compile(r"<style[^>]*>.*?</style>|<[^>]*>|\s", re.DOTALL)
 _BASE_CSS = ":root{color-scheme:light;background:#fff;color:#111;font:14px system-ui,sans-serif}td,th{padding:2px 8px}"
 _REACHES_OUT = re.compile(r"url|@import|image-set|image\(|src\(|\\", re.IGNORECASE)
-"""In a style sheet: what names something to load, or could hide such a name. The policy would stop it; a browser would still try."""
+"""In a style sheet: what names something to load, or could hide such a name. The policy stops it, but a browser would try."""
 _MAX_STYLES = 20
 
 

@@ -4,10 +4,11 @@ for `read`."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sandloop.events import FileMade, InputFile
 from sandloop.report.bounds import Bounds
+from sandloop.report.figures import kind_of
 from sandloop.report.frames import MAX_HTML, Frame, frame
 from sandloop.report.pictures import MAX_BYTES, Picture, picture
 from sandloop.report.shown import FileShown
@@ -46,8 +47,8 @@ def made_files(
         content = _content(made, limits, room, read)
         step = steps.get(made.code_id or "")
         shown.append(
-            FileShown(
-                **_names(made, f"{key}-f{number}"),
+            replace(
+                _named(made, f"{key}-f{number}"),
                 origin=f"{made.change} in step {step}" if step else "",
                 picture=content if isinstance(content, Picture) else None,
                 table=content if isinstance(content, Table) else None,
@@ -60,17 +61,17 @@ def made_files(
 
 def input_files(files: Sequence[InputFile], *, key: str, rows: int) -> tuple[FileShown, ...]:
     """The first files of a question: names and sizes alone, since a user's file is nothing to parse here."""
-    return tuple(FileShown(**_names(file, f"{key}-i{number}")) for number, file in enumerate(files[:rows], 1))
+    return tuple(_named(file, f"{key}-i{number}") for number, file in enumerate(files[:rows], 1))
 
 
-def _names(file: FileMade | InputFile, anchor: str) -> dict[str, str]:
-    return {
-        "anchor": anchor,
-        "name": short(file.name, _NAME),
-        "size": human_size(file.size),
-        "mime": short(file.mime, 80),
-        "sha256": file.sha256[:12],
-    }
+def _named(file: FileMade | InputFile, anchor: str) -> FileShown:
+    return FileShown(
+        anchor=anchor,
+        name=short(file.name, _NAME),
+        size=human_size(file.size),
+        mime=short(kind_of(file.mime), 80),
+        sha256=file.sha256[:12],
+    )
 
 
 def _content(made: FileMade, limits: Bounds, room: _Room, read: Read) -> Picture | Table | Frame | str:

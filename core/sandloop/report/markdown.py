@@ -68,7 +68,7 @@ class _Inert(RendererHTML):
         token = tokens[idx]
         place = env["cells"].get(token.content.strip())
         if place is not None:
-            return Markup('<p class="pointer">↓ <a href="#{}">{}</a></p>\n').format(place.anchor, place.name)
+            return Markup('<p class="pointer">↓ <a href="#{}">the code of {}</a></p>\n').format(place.anchor, place.name)
         language = (token.info.split() or [""])[0]
         return f'<pre class="code" tabindex="0"><code>{code(token.content, language)}</code></pre>\n'
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from importlib import resources
 from importlib.metadata import version
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -65,8 +66,10 @@ def _templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    templates.filters.update(code=code, markdown=markdown, visible=visible)
-    templates.globals.update(count=count)
+    filters: dict[str, Any] = {"code": code, "markdown": markdown}
+    functions: dict[str, Any] = {"count": count}
+    templates.filters.update(filters)
+    templates.globals.update(functions)
     return templates
 
 

@@ -20,6 +20,7 @@ svg g path defs clipPath rect circle line polyline polygon ellipse text tspan ti
 linearGradient radialGradient stop marker rdf:RDF cc:Work cc:Agent dc:title dc:type dc:date dc:format dc:creator
 """
 _SVG_LEAVES = "path|rect|circle|line|polyline|polygon|ellipse"
+_SVG_START = re.compile(rb"(?:\xef\xbb\xbf)?\s{0,99}(?:<svg\b|<\?xml\b|<!--|<!DOCTYPE svg\b)")
 _TAG = re.compile(r"<([A-Za-z_][\w:.-]*)")
 _ID = re.compile(r"""\bid\s*=\s*["']([^"']*)["']""")
 _LEAF_ID = re.compile(rf"""<(?:{_SVG_LEAVES})\b[^<>]*?\bid\s*=\s*["']([^"']*)["']""")
@@ -44,7 +45,7 @@ def picture(content: bytes) -> Picture | str:
         return _sized("image/png", content, _png_size(content))
     if content.startswith(b"\xff\xd8\xff"):
         return _sized("image/jpeg", content, _jpeg_size(content))
-    if content[:1000].lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<") and b"<svg" in content[:4000]:
+    if _SVG_START.match(content) and b"<svg" in content[:4000]:
         why = _odd_svg(content)
         return why or Picture(_uri("image/svg+xml", content))
     return "no picture that a report shows (PNG, JPEG, plain SVG)"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from sandloop.events import (
-    Answered,
     CodeRan,
     CodeWritten,
     Event,
@@ -36,54 +36,81 @@ _MANY = 5
 _NOTE = 600
 
 
-def items(events: Sequence[Event], steps: Sequence[Step], *, key: str, limits: Bounds) -> tuple[Item, ...]:
+def items(events: Sequence[Event], steps: Sequence[Step], *, answer: str, key: str, limits: Bounds) -> tuple[Item, ...]:
     """What happened, in order; of what there is too much of, the beginning and the end.
 
     Args:
         steps: Those of the events.
+        answer: What stands above them already.
         key: What the anchors begin with.
     """
-    shown = {step.code.code_id: _step(number, step, key, limits) for number, step in enumerate(steps, 1)}
-    last_good = next((s.number for s in reversed(shown.values()) if s.mark.tone == "good"), len(shown))
-    all_items = list(_in_order(events, shown, limits))
-    if len(shown) > _MANY:
-        all_items = [_folded(item, last_good) for item in all_items]
-    all_items = _thinned(all_items, "step", limits.steps, "step")
-    all_items = _thinned(
-        all_items, "said", limits.steps + limits.rows, "piece of what the model said", "pieces of what the model said"
-    )
-    return tuple(_thinned(all_items, "note", limits.rows, "note"))
+    numbers = {step.code.code_id: (number, step) for number, step in enumerate(steps, 1)}
+    unfolded = _unfolded(steps)
+
+    def step(code_id: str) -> Item:
+        number, found = numbers[code_id]
+        return _step(number, found, key, limits, number in unfolded)
+
+    drafts = list(_drafts(events, answer.strip(), limits, step))
+    drafts = _thinned(drafts, "step", limits.steps, "step")
+    drafts = _thinned(drafts, "said", limits.steps + limits.rows, "piece of what the model said", "pieces of what the model said")
+    return tuple(draft.make() for draft in _thinned(drafts, "note", limits.rows, "note"))
 
 
-def _in_order(events: Sequence[Event], steps: dict[str, StepShown], limits: Bounds) -> Iterable[Item]:
-    said, thought, streamed = "", "", False
-    answer = next((e.text.strip() for e in reversed(events) if isinstance(e, Answered)), "")
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """An item that is made only when it is kept."""
+
+    kind: str
+    make: Callable[[], Item]
+
+
+def _unfolded(steps: Sequence[Step]) -> set[int]:
+    """Those that did not fail; of many, only the last that went well."""
+    tones = [_mark(step.ran).tone for step in steps]
+    if len(steps) <= _MANY:
+        return {number for number, tone in enumerate(tones, 1) if tone != "bad"}
+    return {next((number for number in range(len(tones), 0, -1) if tones[number - 1] == "good"), len(tones))}
+
+
+def _drafts(events: Sequence[Event], answer: str, limits: Bounds, step: Callable[[str], Item]) -> Iterable[_Draft]:
+    said: list[str] = []
+    thought: list[str] = []
+    streamed = False
     for event in events:
         match event:
             case Text(text=text):
-                said, streamed = said + text, True
+                said.append(text)
+                streamed = True
                 continue
             case Thinking(text=text):
-                thought += text
+                thought.append(text)
                 continue
             case ReplyEnded(text=text) if not streamed:
-                said = text
-            case ReplyEnded() | CodeWritten() | CodeRan() | Reminded() | Retried() | FellBack():
+                said = [text]
+            case ReplyEnded() | CodeWritten() | CodeRan() | Reminded() | Retried() | FellBack() | Noted():
                 pass
             case _:
-                if not isinstance(event, Noted):
-                    continue
-        if thought.strip():
-            yield Said(text=cut(thought.strip(), limits.said), thinking=True)
-        if said.strip() and said.strip() != answer:
-            yield Said(text=cut(said.strip(), limits.said))
-        said, thought = "", ""
+                continue
+        if thinking := "".join(thought).strip():
+            yield _Draft("said", partial(_said, thinking, limits, thinking=True))
+        if (words := "".join(said).strip()) and words != answer:
+            yield _Draft("said", partial(_said, words, limits))
+        said, thought = [], []
         if isinstance(event, ReplyEnded):
             streamed = False
         elif isinstance(event, CodeWritten):
-            yield steps[event.code_id]
+            yield _Draft("step", partial(step, event.code_id))
         elif (note := _note(event)) is not None:
-            yield note
+            yield _Draft("note", partial(_same, note))
+
+
+def _said(text: str, limits: Bounds, *, thinking: bool = False) -> Item:
+    return Said(text=cut(text, limits.said), thinking=thinking)
+
+
+def _same(item: Item) -> Item:
+    return item
 
 
 def _note(event: Event) -> Note | None:
@@ -100,16 +127,15 @@ def _note(event: Event) -> Note | None:
             return None
 
 
-def _step(number: int, step: Step, key: str, limits: Bounds) -> StepShown:
+def _step(number: int, step: Step, key: str, limits: Bounds, unfolded: bool) -> StepShown:
     ran = step.ran
     error = ran.error if ran else None
-    mark = _mark(ran)
     return StepShown(
         number=number,
         anchor=f"{key}-s{number}",
         language=step.code.language,
         origin=_ORIGINS.get(step.code.origin, step.code.origin),
-        mark=mark,
+        mark=_mark(ran),
         seconds=seconds(ran.seconds) if ran else "",
         code=cut(step.code.source, limits.code),
         stdout=cut(ran.stdout, limits.output) if ran else cut("", 0),
@@ -119,7 +145,7 @@ def _step(number: int, step: Step, key: str, limits: Bounds) -> StepShown:
         notes=_step_notes(ran),
         made=tuple(short(f"{file.name} ({file.change})", 150) for file in step.files[: limits.rows])
         + ((f"… {len(step.files) - limits.rows:,} more",) if len(step.files) > limits.rows else ()),
-        open=mark.tone != "bad",
+        open=unfolded,
     )
 
 
@@ -157,17 +183,13 @@ def _step_notes(ran: CodeRan | None) -> tuple[str, ...]:
     return tuple(text for holds, text in notes if holds)
 
 
-def _folded(item: Item, last_good: int) -> Item:
-    return replace(item, open=item.number == last_good) if isinstance(item, StepShown) else item
-
-
-def _thinned(all_items: list[Item], kind: str, keep: int, one: str, many: str = "") -> list[Item]:
+def _thinned(drafts: list[_Draft], kind: str, keep: int, one: str, many: str = "") -> list[_Draft]:
     """At most `keep` of a kind: a third from the beginning, the rest from the end, and a word at the place between."""
-    places = [at for at, item in enumerate(all_items) if item.kind == kind]
+    places = [at for at, draft in enumerate(drafts) if draft.kind == kind]
     if len(places) <= keep:
-        return all_items
+        return drafts
     first = keep // 3
     dropped = places[first : len(places) - (keep - first)]
     gone = set(dropped)
-    gap = Gap(text=f"{count(len(dropped), one, many)} left out here")
-    return [gap if at == dropped[0] else item for at, item in enumerate(all_items) if at == dropped[0] or at not in gone]
+    gap = _Draft("gap", partial(_same, Gap(text=f"{count(len(dropped), one, many)} left out here")))
+    return [gap if at == dropped[0] else draft for at, draft in enumerate(drafts) if at == dropped[0] or at not in gone]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
 import csv
 import io
 import re
@@ -47,12 +48,14 @@ def read_table(content: bytes, *, tabs: bool, rows: int, columns: int, cell: int
     """
     text = _decoded(content[:READ])
     delimiter = "\t" if tabs else _delimiter(text)
-    try:
-        found = list(islice(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), rows + 2))
-    except csv.Error:
-        return None
-    if len(content) > READ and len(found) < rows + 2:
-        found = found[:-1]  # the last one is cut
+    found: list[list[str]] = []
+    whole = False
+    with contextlib.suppress(csv.Error):
+        for row in islice(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), rows + 2):
+            found.append(row)  # noqa: PERF402 - those before an error stay
+        whole = len(content) <= READ
+    if len(content) > READ and len(found) > 1 and len(found) < rows + 2:
+        found.pop()  # it may be cut
     found = [row for row in found if row]
     if not found:
         return None
@@ -61,7 +64,7 @@ def read_table(content: bytes, *, tabs: bool, rows: int, columns: int, cell: int
     return Table(
         head=_cells(found[0], columns, cell) if headed else (),
         rows=tuple(_cells(row, columns, cell) for row in body),
-        more_rows=len(found) > headed + rows or len(content) > READ,
+        more_rows=len(found) > headed + rows or not whole,
         more_columns=max(0, max(len(row) for row in found) - columns),
     )
 

@@ -15,7 +15,7 @@ from sandloop.events import (
     SandboxOpened,
 )
 from sandloop.report.bounds import Bounds
-from sandloop.report.figures import money, seconds, tokens
+from sandloop.report.figures import moment, money, seconds, tokens
 from sandloop.report.made import Read, input_files, made_files
 from sandloop.report.markdown import CellPlace
 from sandloop.report.shown import Item, Mark, RunShown, StepShown
@@ -51,7 +51,7 @@ def run_shown(
     started = next((e for e in events if isinstance(e, RunStarted)), None)
     failed = next((e for e in reversed(events) if isinstance(e, Failed)), None)
     numbers = {e.code_id: n for n, e in enumerate((e for e in events if isinstance(e, CodeWritten)), 1)}
-    shown = items(events, result.steps, key=key, limits=limits)
+    shown = items(events, result.steps, answer=result.text, key=key, limits=limits)
     made = [file.made for file in result.files]
     usage = result.usage
     ran = [e.seconds for e in events if isinstance(e, CodeRan) and e.seconds is not None]
@@ -59,7 +59,7 @@ def run_shown(
         key=key,
         label=short(label or (started.model if started else ""), _LABEL),
         id=short(result.id, 60),
-        at=short(started.at if started else "", 40),
+        at=short(moment(started.at) if started else "", 40),
         mark=run_mark(answered=result.answered, error=error or (failed.error if failed else "")),
         failure="" if result.answered else short(message or (failed.message if failed else ""), _FAILURE),
         answer=cut(result.text.strip(), limits.answer),
