@@ -121,6 +121,7 @@ async def test_models_of_every_provider_answer_side_by_side_and_leave_nothing_be
     assert {label for label, _ in told.events} == set(names)
     assert told.peak > 1
     assert native.left() == []
+    assert found.agreement.agree is True
 
 
 async def test_one_that_fails_stops_no_other_and_no_key_is_in_the_record(
