@@ -61,7 +61,8 @@ class FileRow:
     names: tuple[str | None, ...]
     """The name at each entry, in the order of the entries; None where it made none."""
     same: bool | None
-    """Whether all that made it made the same; None when that could not be found out, for the reason in `differences`."""
+    """Whether all that made it made the same, order and what only one has beside aside; None when only one made it, when that could
+    not be found out, for the reason in `differences`, and for pictures that are not the same byte for byte."""
     differences: tuple[str, ...] = ()
     """In words, cell by cell for tables, the first twenty: `gpt: B3 is 11.9, claude has 12.4`."""
     distances: tuple[float | None, ...] = ()
@@ -76,6 +77,8 @@ class Judgement:
     text: str
     agree: bool | None
     """None when its reply could not be read as a yes or a no."""
+    cost: float | None = None
+    """US dollars of its reply; None when unknown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -106,12 +106,9 @@ def _add(rows: list[Row], position: int, numbers: Sequence[Stated], known: _Know
             matched[at] = row
             taken.add(row)
     main = _main(numbers, known.topic)
-    if (
-        main is not None
-        and main not in matched
-        and (row := _main_row(rows, taken, numbers[main], not matched, known.topic)) is not None
-    ):
-        matched[main] = row
+    if main is not None and main not in matched:
+        found = _main_row(rows, taken, numbers[main], not matched, known.topic)
+        matched.update({} if found is None else {main: found})
     for at, number in enumerate(numbers):
         if at in matched:
             rows[matched[at]].members[position] = number

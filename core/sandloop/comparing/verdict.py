@@ -113,8 +113,9 @@ def _one_to_one(seen: Seen, first: int, second: int, row: Row | WordRow | None) 
         for a, b in ((first, second), (second, first))
         if (because := reason(seen.facts[b], [seen.facts[a]], _value(seen, [b], row))) is not None
     ]
-    because, a, b = min(found, key=lambda item: item[0].rank, default=("", first, second))
-    return f"{_about(seen, row)}{seen.label(a)} says {_value(seen, [a], row)}, {seen.label(b)} {_value(seen, [b], row)}{because}"
+    because, a, b = min(found, key=lambda item: item[0].rank, default=(None, first, second))
+    said = f"{seen.label(a)} says {_value(seen, [a], row)}, {seen.label(b)} {_value(seen, [b], row)}"
+    return f"{_about(seen, row)}{said}{because or ''}"
 
 
 def _about(seen: Seen, row: Row | WordRow | None) -> str:
