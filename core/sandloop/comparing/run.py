@@ -199,6 +199,7 @@ class Comparing:
                 options=self._settings.sandbox or SandboxOptions(),
                 limits=self._settings.limits or Limits(),
                 judge=self._judge,
+                settings=self._settings,
                 question=self.question,
                 **more,
             )

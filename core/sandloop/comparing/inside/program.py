@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict
+from importlib import import_module
 from typing import Any
 
 from .child import in_child
@@ -26,6 +28,7 @@ def main(given: str) -> None:
     unread: dict[str, str] = {}
     known: dict[str, tuple[Any, str]] = {}
     """What a child gave for a content, and why it gave nothing."""
+    _import_once({str(file["kind"]) for file in told["files"]})
     for file in told["files"]:
         id_, picture = int(file["id"]), file["kind"] == "picture"
         if not file["why"] and file["path"] not in known:
@@ -53,6 +56,14 @@ def main(given: str) -> None:
         for group in compared(tables, books, float(told["tolerance"]))
     ]
     print("\n" + json.dumps({"groups": groups, "looks": looks, "unread": unread}))
+
+
+def _import_once(kinds: set[str]) -> None:
+    """What the children will need, so that not each of them has to import it."""
+    for kind, module in (("workbook", "openpyxl"), ("picture", "PIL.Image")):
+        if kind in kinds:
+            with suppress(ImportError):
+                import_module(module)
 
 
 def _given(file: dict[str, Any]) -> Given:
