@@ -25,16 +25,16 @@ class NoRing(Exception):
     """No keyring works here."""
 
 
-def get(name: str) -> str | None:
+def get(name: str, *, seconds: float = READ_SECONDS) -> str | None:
     """The key under that name; None when it is not there any more. Raises `KeyStoreFailed`."""
     do = f"Unlock it, or set {name} in the environment"
     try:
-        return _in_time(READ_SECONDS, lambda: opened().get_password(SERVICE, name), do=do)
+        return _in_time(seconds, lambda: opened().get_password(SERVICE, name), do=do)
     except NoRing as error:
         raise _failed(str(error), do) from None
 
 
-def put(name: str, key: str, *, on_wait: Callable[[], None] | None = None) -> str:
+def put(name: str, key: str, *, on_wait: Callable[[], None] | None = None, seconds: float = CHANGE_SECONDS) -> str:
     """Keep the key; returns the keyring's name. Raises `NoRing` and `KeyStoreFailed`."""
 
     def kept() -> str:
@@ -44,7 +44,7 @@ def put(name: str, key: str, *, on_wait: Callable[[], None] | None = None) -> st
             raise NoRing("the keyring does not give back what it was given")
         return str(backend.name)
 
-    return _in_time(CHANGE_SECONDS, kept, do="Unlock it, and try again", on_wait=on_wait, secret=key)
+    return _in_time(seconds, kept, do="Unlock it, and try again", on_wait=on_wait, secret=key)
 
 
 def remove(name: str, *, on_wait: Callable[[], None] | None = None) -> None:
@@ -67,10 +67,10 @@ def opened() -> KeyringBackend:
     from keyring import get_keyring
     from keyring.backends import chainer, fail, null
 
-    backend = get_keyring()
+    backend: KeyringBackend | None = get_keyring()
     if isinstance(backend, chainer.ChainerBackend):  # it stands for several; the first is the one that would keep
-        backend = next(iter(backend.backends), fail.Keyring())
-    if isinstance(backend, fail.Keyring | null.Keyring) or backend.priority < RECOMMENDED:
+        backend = next(iter(backend.backends), None)
+    if backend is None or isinstance(backend, fail.Keyring | null.Keyring) or backend.priority < RECOMMENDED:
         raise NoRing("no keyring works here")
     return backend
 

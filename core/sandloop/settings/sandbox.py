@@ -72,9 +72,15 @@ def split_texts(name: str, text: str) -> list[str]:
 def _texts(name: str, value: object, source: str) -> Sequence[str]:
     if isinstance(value, str):
         return split_texts(name, value)
-    if isinstance(value, list | tuple) and all(isinstance(item, str) for item in value):  # pyright: ignore[reportUnknownVariableType]
-        return list(value)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
-    raise BadSetting(name=name, why=f"is {quoted(cast('object', value))}, but must be a list of texts", where=source)
+    items = _items(value)
+    texts = [item for item in items if isinstance(item, str)]
+    if len(texts) < len(items):
+        raise BadSetting(name=name, why=f"is {quoted(value)}, but must be a list of texts", where=source)
+    return texts
+
+
+def _items(value: object) -> list[object]:
+    return list(cast("Sequence[object]", value)) if isinstance(value, list | tuple) else [None]
 
 
 def _element(name: str, text: str, source: str) -> str:
