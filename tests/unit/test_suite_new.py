@@ -159,6 +159,7 @@ def test_every_question_has_a_page_of_its_own_that_stays_in_the_folder() -> None
 
 def test_a_run_is_remembered_and_what_is_no_memory_is_none(tmp_path: Path) -> None:
     kept = Kept(tmp_path / "results")
+    kept.open()
     asked = Asked(run="20261127-101500-abcdef", seconds=1.5, at="x")
     kept.keep("k", 2, asked)
 
@@ -184,4 +185,4 @@ def test_an_outcome_that_cannot_be_read_is_none(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match=r"can't be kept in .*file: .* Name another folder with -o"):
-        Kept(tmp_path / "file")
+        Kept(tmp_path / "file").open()

@@ -34,12 +34,15 @@ class Asked:
 
 
 class Kept:
-    """The folder of a suite's results. Raises `UsageError` when it can't be made or written."""
+    """The folder of a suite's results. It need not be there before it is opened."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        with writing_to(folder):
-            (folder / ASKED).mkdir(parents=True, exist_ok=True)
+
+    def open(self) -> None:
+        """Make the folder. Raises `UsageError` when it can't be made; so do the others where it can't be written."""
+        with writing_to(self.folder):
+            (self.folder / ASKED).mkdir(parents=True, exist_ok=True)
 
     @property
     def runs(self) -> Path:

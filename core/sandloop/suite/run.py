@@ -180,6 +180,7 @@ class SuiteRun:
 
         Cancelled, it stops what still runs and keeps what was done: in `outcome`, on the disk, and for the next call.
         """
+        self._kept.open()
         try:
             async with anyio.create_task_group() as group:
                 for asking in self._asking:
