@@ -39,7 +39,7 @@ class Expectation:
             case "equals":
                 return f"the answer {one}"
             case "regex":
-                return f"an answer that matches {one}"
+                return f"an answer that matches {first}"
             case "python":
                 return f"this to be true: {first.strip().splitlines()[-1].strip()}"
             case "makes":
