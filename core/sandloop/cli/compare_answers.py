@@ -11,6 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from sandloop.cli.compare_table import shortened_label
 from sandloop.comparing.comparison import Agreement, Comparison, Entry
 from sandloop.printable import printable
 
@@ -92,7 +93,7 @@ def _figures(comparison: Comparison) -> Table:
     for name in ("steps", "files", "tokens", "cost", "time"):
         table.add_column(name, justify="right", no_wrap=True)
     for entry in comparison.entries:
-        table.add_row(Text(_brief(entry.label, LABEL_CHARS), "" if entry.answered else "red"), *_figures_of(entry))
+        table.add_row(Text(shortened_label(entry.label), "" if entry.answered else "red"), *_figures_of(entry))
     return table
 
 
