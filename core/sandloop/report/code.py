@@ -8,7 +8,7 @@ from markupsafe import Markup, escape
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexer import Lexer
-from pygments.lexers import get_lexer_by_name
+from pygments.lexers import get_lexer_by_name  # pyright: ignore[reportUnknownVariableType]
 from pygments.util import ClassNotFound
 
 from sandloop.report.text import visible
@@ -29,7 +29,8 @@ def code(source: str, language: str) -> Markup:
     lexer = _lexer(language.lower())
     if lexer is None:
         return plain
-    coloured = highlight(shown, lexer, HtmlFormatter(nowrap=True))
+    formatter: HtmlFormatter[str] = HtmlFormatter(nowrap=True)
+    coloured = highlight(shown, lexer, formatter)
     return Markup(coloured) if len(coloured) <= _INFLATION * len(shown) + _ROOM else plain  # noqa: S704 - Pygments escapes it
 
 
