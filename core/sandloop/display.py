@@ -93,6 +93,7 @@ class Display:
             case Text(text=text):
                 self._text(text)
             case CodeDelta(text=text):
+                self._end_line()
                 self._write_code(text)
             case ReplyEnded():
                 self._end_line()
@@ -192,6 +193,7 @@ class Display:
 
     def _code(self, event: CodeWritten) -> None:
         """The whole cell, unless it was shown while it was written."""
+        self._end_line()
         self._flush_prose()
         self.screen.end_line()
         if event.source.strip() not in self._streamed:
@@ -214,6 +216,9 @@ class Display:
             self._lines_shown = _SHOWN_LINES + 1
 
     def _ran(self, event: CodeRan) -> None:
+        """A provider that runs the code itself may tell its output only now."""
+        if not self._lines_shown:
+            self._output(event.stdout + event.stderr)
         self.screen.end_line()
         for sign, text, style in outcome(event):
             self._say(sign, text, style)

@@ -117,6 +117,13 @@ def test_progress_has_every_tenth_line_where_there_is_no_terminal() -> None:
     assert shown([Noted(about="progress", text=f"{i} %") for i in range(0, 101)]).count("\n") == 11
 
 
+def test_output_that_comes_with_the_end_of_a_cell_is_shown_and_no_other_twice() -> None:
+    told = CodeRan(code_id="c1", exit_code=0, stdout="42\n", stderr="hm", seconds=0.1)
+    assert shown([cell("1"), told]) == "│ 1\n42\nhm\n✓ ran in 0.10 s\n"
+    live = Output(code_id="c1", stream="stdout", text="42\n")
+    assert shown([cell("1"), live, told]) == "│ 1\n42\n✓ ran in 0.10 s\n"
+
+
 def test_code_can_be_left_out_and_what_it_came_to_stays() -> None:
     out = io.StringIO()
     display = Display(Console(file=out, width=100), code=False, output=False)
@@ -163,5 +170,5 @@ def test_prose_is_broken_between_words_on_a_terminal_and_not_at_all_elsewhere() 
     with display:
         for event in events:
             display.show(event)
-    assert "some words of prose \nthat are long" in out.getvalue()
+    assert "some words of prose\nthat are long" in out.getvalue()
     assert "some words of prose that are long" in shown(events, width=20)

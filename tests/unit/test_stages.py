@@ -29,7 +29,7 @@ from sandloop.events import (
     Thinking,
 )
 from sandloop.terminal.outcome import outcome
-from sandloop.terminal.screen import Screen, column_after, waiting_line
+from sandloop.terminal.screen import Screen, column_after, waiting_line, wrapped
 from sandloop.terminal.stages import Stage, after
 
 CELL = CodeWritten(code_id="c1", language="python", source="1", origin="fenced")
@@ -129,6 +129,20 @@ def test_progress_is_what_is_waited_for() -> None:
 )
 def test_the_line_fits_and_can_be_shown(label: str, seconds: float, width: int, utf8: bool, line: str) -> None:
     assert waiting_line(label, seconds, 0, width, utf8) == line
+
+
+@pytest.mark.parametrize(
+    ("text", "indent", "lines"),
+    [
+        ("some words of prose that are long", 0, ["some words of prose", "that are long"]),
+        ("some words of prose that are long", 2, ["some words of", "  prose that are", "  long"]),
+        ("at /a/path/that/is/longer/than/the/terminal here", 0, ["at", "/a/path/that/is/longer/than/the/terminal", "here"]),
+        ("  - one\n\n  - two", 0, ["  - one", "", "  - two"]),
+        ("", 0, [""]),
+    ],
+)
+def test_lines_break_between_words_and_a_long_path_stays_whole(text: str, indent: int, lines: list[str]) -> None:
+    assert wrapped(text, 20, indent).split("\n") == lines
 
 
 @pytest.mark.parametrize(

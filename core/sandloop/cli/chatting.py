@@ -61,13 +61,18 @@ def _at_terminal(chat: Chat, settings: Settings, signals: Signals) -> None:
     chat.greet()
     while True:
         try:
-            if not chat.take(prompt.line()):
+            line = prompt.line()
+        except KeyboardInterrupt:
+            chat.say("Ctrl-D ends the chat")
+            continue
+        except EOFError:
+            return
+        try:
+            if not chat.take(line):
                 return
         except KeyboardInterrupt:
             signals.forget()
-            chat.say("stopped; Ctrl-D ends the chat")
-        except EOFError:
-            return
+            chat.say("stopped; the chat goes on")
 
 
 def _piped(chat: Chat) -> None:
@@ -182,9 +187,13 @@ class Chat:
         if way is not None:
             show_pictures(result.files, way)
         if result.answered:
+            if console.is_terminal:
+                console.print()
             put(printable(result.text))
         tell_checks(result, console)
         tell_cost(result, console)
+        if console.is_terminal:
+            console.print()
 
     def _working(self, label: str, work: Callable[[], None]) -> None:
         """Do what may take a moment."""

@@ -12,7 +12,7 @@ from sandloop.errors import UsageError
 from sandloop.events import CodeWritten
 from sandloop.printable import printable
 
-PROMPT = "Run it? \\[y]es, \\[n]o, \\[a]ll, \\[q]uit: "
+PROMPT = "Run it? [y]es, [n]o, [a]ll, [q]uit: "
 
 
 class Confirm:
@@ -57,6 +57,6 @@ def show(code: CodeWritten, console: Console) -> None:
 
 def _answer(console: Console) -> str:
     try:
-        return console.input(PROMPT).strip().lower()
+        return console.input(PROMPT, markup=False).strip().lower()
     except EOFError:
         return "q"

@@ -6,6 +6,7 @@ Where stderr is no terminal there is no such line, and nothing is written but wh
 from __future__ import annotations
 
 import contextlib
+import textwrap
 import threading
 import time
 from collections.abc import Callable, Generator
@@ -50,22 +51,28 @@ class Screen:
         self.close()
 
     def line(self, sign: str, text: str, style: str) -> None:
-        """A line of its own: a sign in a style, and plain text."""
+        """A line of its own: a sign in a style, and plain text; broken between words where there is a terminal."""
         self.end_line()
         with self._writing():
-            self._print(Text.assemble((sign, style), " ", printable(text)), soft_wrap=True)
+            self._lines(Text.assemble((sign, style), " ", self._wrapped(printable(text), indent=cell_len(sign) + 1)))
 
     def prose(self, text: str, style: str) -> None:
         """Lines, broken between words where there is a terminal."""
         self.end_line()
         with self._writing():
-            self._print(Text(printable(text), style), soft_wrap=not self.console.is_terminal)
+            self._lines(Text(self._wrapped(printable(text)), style))
+
+    def _wrapped(self, text: str, indent: int = 0) -> str:
+        return wrapped(text, self.console.width, indent) if self.console.is_terminal else text
+
+    def _lines(self, text: Text) -> None:
+        self.console.print(text, highlight=False, soft_wrap=True)
 
     def write(self, text: str, style: str = "") -> None:
         """Text that may end within a line."""
         with self._writing():
             shown = printable(text).expandtabs()
-            self._print(Text(shown, style), soft_wrap=True, end="")
+            self.console.print(Text(shown, style), highlight=False, soft_wrap=True, end="")
             self._column = column_after(self._column, shown, self.console.width)
 
     def through(self, write: Callable[[str], None], text: str) -> None:
@@ -83,7 +90,7 @@ class Screen:
         """End a line that was begun."""
         if self._column:
             with self._writing():
-                self._print(Text(""))
+                self.console.print()
                 self._column = 0
 
     def wait(self, label: str) -> None:
@@ -115,9 +122,6 @@ class Screen:
         finally:
             if label:
                 self.wait(label)
-
-    def _print(self, text: Text, *, soft_wrap: bool = False, end: str = "\n") -> None:
-        self.console.print(text, highlight=False, soft_wrap=soft_wrap, end=end)
 
     @contextlib.contextmanager
     def _writing(self) -> Generator[None]:
@@ -158,10 +162,22 @@ class Screen:
             self.console.file.flush()
 
 
+def wrapped(text: str, width: int, indent: int = 0) -> str:
+    """Lines no wider than the terminal, all behind `indent` blanks but the first, which stands behind as many cells already.
+
+    A word that is wider, such as a path, is left for the terminal to break, so that it can be copied whole.
+    """
+    wrapper = textwrap.TextWrapper(
+        max(10, width - indent), break_long_words=False, break_on_hyphens=False, expand_tabs=True, replace_whitespace=False
+    )
+    lines = [part for line in text.split("\n") for part in (wrapper.wrap(line) or [""])]
+    return f"\n{' ' * indent}".join(lines)
+
+
 def waiting_line(label: str, seconds: float, frame: int, width: int, utf8: bool = True) -> str:
     """`⠋ waiting for claude … 3 s`, never wider than the terminal, in signs that it has."""
     frames = _FRAMES if utf8 else _ASCII_FRAMES
-    clock = f" … {seconds:.0f} s" if seconds >= 1 else " …"
+    clock = f" … {int(seconds)} s" if seconds >= 1 else " …"
     said = " ".join(printable(label).split())
     if not utf8:
         clock, said = in_ascii(clock), in_ascii(said)
