@@ -23,7 +23,7 @@ from sandloop.runs import Run, RunSummary
 from sandloop.sizes import human_size
 
 PIPED_WIDTH = 200
-ID_WIDTH, STATUS_COLUMN = 22, 2
+NARROW, MODEL_WIDTH = 100, 24
 SHOWN_OUTPUT = 8_000
 """Characters shown of what a cell printed."""
 _STATUS = {"answered": "green", "running": "cyan", "failed": "red", "interrupted": "yellow"}
@@ -31,18 +31,13 @@ _STATUS = {"answered": "green", "running": "cyan", "failed": "red", "interrupted
 
 def table(runs: Sequence[RunSummary]) -> str:
     """A line a run, the question cut to what the terminal has room for; into a pipe goes all of it."""
-    rows = [
-        (run.id, _when(run.at), run.status, printable(run.model), f"${run.cost:.4f}" if run.cost is not None else "")
-        for run in runs
-    ]
     most = shutil.get_terminal_size().columns if stdout_is_terminal() else None
-    model = min(max(len(row[3]) for row in rows), 24 if most is None or most >= 110 else 12)
-    widths = (ID_WIDTH, 16, 11, model, max(len(row[4]) for row in rows))
+    rows = [_row(run, narrow=most is not None and most < NARROW) for run in runs]
+    widths = [min(MODEL_WIDTH, max(len(row[column].plain) for row in rows)) for column in range(len(rows[0]))]
     lines: list[RenderableType] = []
     for run, row in zip(runs, rows, strict=True):
         line = Text()
-        for column, (said, width) in enumerate(zip(row, widths, strict=True)):
-            cell = Text(said, _STATUS[run.status] if column == STATUS_COLUMN else "")
+        for cell, width in zip(row, widths, strict=True):
             cell.truncate(width, overflow="ellipsis", pad=True)
             line.append_text(cell).append("  " if width else "")
         line.append(" ".join(printable(run.question).split()))
@@ -50,6 +45,14 @@ def table(runs: Sequence[RunSummary]) -> str:
             line.truncate(most, overflow="ellipsis")
         lines.append(line)
     return _drawn(lines)
+
+
+def _row(run: RunSummary, *, narrow: bool) -> list[Text]:
+    name, status = Text(run.id), Text(run.status, _STATUS[run.status])
+    if narrow:
+        return [name, status]
+    cost = Text(f"${run.cost:.4f}" if run.cost is not None else "")
+    return [name, Text(_when(run.at)), status, Text(printable(run.model)), cost]
 
 
 def shown(run: Run) -> str:

@@ -18,7 +18,7 @@ MAX_PICTURE, MAX_PICTURES = 5_000_000, 40_000_000
 """Bytes of one picture in a notebook, and of all."""
 MAX_OUTPUT = 200_000
 """Characters of one stream of a cell."""
-_FOLDERS = 'import os\n\nos.environ.setdefault("INPUT_DIR", ".")\nos.environ.setdefault("OUTPUT_DIR", ".")'
+_FOLDERS = 'import os\n\nfor name in ("INPUT_DIR", "OUTPUT_DIR"):\n    os.environ.setdefault(name, ".")'
 """What providers' interpreters set, and code written for them reads."""
 _READS_FOLDERS = re.compile(r"\b(?:IN|OUT)PUT_DIR\b")
 

@@ -26,7 +26,7 @@ def as_script(results: Sequence[Result]) -> str:
     if any(isinstance(p, Cell) and p.step.code.language == "bash" for p in found):
         parts.append("import subprocess")
     if any(isinstance(p, Cell) and "PUT_DIR" in p.step.code.source for p in found):
-        parts.append('import os\n\nos.environ.setdefault("INPUT_DIR", ".")\nos.environ.setdefault("OUTPUT_DIR", ".")')
+        parts.append('import os\n\nfor name in ("INPUT_DIR", "OUTPUT_DIR"):\n    os.environ.setdefault(name, ".")')
     for piece in found:
         match piece:
             case Prose(text=text):

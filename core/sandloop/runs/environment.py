@@ -31,14 +31,19 @@ def versions() -> dict[str, str]:
     return found
 
 
+@lru_cache(maxsize=1)
+def own_version() -> str:
+    """Of sandloop; empty where it is not installed."""
+    try:
+        return version("sandloop")
+    except PackageNotFoundError:
+        return ""
+
+
 def environment(limits: Limits, opened: SandboxOpened | None) -> dict[str, Any]:
     """As `environment.json` holds it."""
-    try:
-        own = version("sandloop")
-    except PackageNotFoundError:
-        own = ""
     return {
-        "sandloop": own,
+        "sandloop": own_version(),
         "python": platform.python_version(),
         "platform": platform.platform(),
         "packages": versions(),

@@ -10,11 +10,13 @@ import asyncio
 import contextlib
 import os
 import shutil
+import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +104,7 @@ class Recorder:
         except OSError as error:
             return [Noted(about="run", text=_not_kept(folder, error))]
         self.last = summary
-        self._writing.copy(folder, inputs, self._kept)
+        self._writing.begin(folder, inputs, self._opened, self._kept)
         return []
 
     def _made_ready(self, folder: Path, summary: RunSummary, started: RunStarted, inputs: Sequence[LocalFile]) -> _Writing:
@@ -117,11 +119,10 @@ class Recorder:
                 lock(handle)
                 _write(handle, started)
                 write_json(new / INPUTS, [_input(file) for file in inputs])
-                write_json(new / ENVIRONMENT, environment(self._limits, self._opened))
                 write_json(new / RUN, as_table(summary))
                 new.rename(folder / summary.id)
                 undo.pop_all()
-        return _Writing(folder / summary.id, handle, summary, started, self._limits)
+        return _Writing(folder / summary.id, handle, summary, started, environment=partial(environment, self._limits))
 
     def _given_up(self, why: OSError) -> list[Noted]:
         assert self.folder is not None and self._writing is not None  # noqa: S101, PT018 - only asked while it writes
@@ -133,22 +134,35 @@ class Recorder:
 class _Writing:
     """One run."""
 
-    def __init__(self, run: Path, handle: int, summary: RunSummary, started: RunStarted, limits: Limits) -> None:
-        self._run, self._handle, self._summary, self._limits = run, handle, summary, limits
+    def __init__(
+        self,
+        run: Path,
+        handle: int,
+        summary: RunSummary,
+        started: RunStarted,
+        *,
+        environment: Callable[[SandboxOpened | None], dict[str, Any]],
+    ) -> None:
+        self._run, self._handle, self._summary, self._environment = run, handle, summary, environment
         self._told: list[Event] = [started]
         """Without the pieces that stream."""
         self._clock = time.monotonic()
         self._stopped = False
-        self._copying: asyncio.Future[list[str]] | None = None
+        self._works: list[asyncio.Future[list[str]]] = []
+        """What goes on beside the run, each with what it could not do."""
+        self._notes: list[str] = []
+        self._opened: SandboxOpened | None = None
+        self._one = threading.Lock()
 
     async def write(self, event: Event, made: Callable[[str], Path]) -> OSError | None:
         """Why it could not be written, or None."""
         try:
             match event:
                 case FileMade():
-                    await asyncio.to_thread(keep_made, self._run, event, made(event.sha256))
+                    await self._keep(event, made(event.sha256))
                 case SandboxOpened():
-                    write_json(self._run / ENVIRONMENT, environment(self._limits, event))
+                    self._opened = event
+                    self._beside(self._keep_environment)
                 case _:
                     pass
             _write(self._handle, event)
@@ -158,27 +172,46 @@ class _Writing:
             self._told.append(event)
         return None
 
-    def copy(self, folder: Path, inputs: Sequence[LocalFile], kept: int) -> None:
-        """Copy the inputs, then remove the oldest runs, while the run goes on."""
+    async def _keep(self, made: FileMade, source: Path) -> None:
+        try:
+            await asyncio.to_thread(keep_made, self._run, made, source)
+        except OSError as error:
+            self._notes.append(f"The file {made.name!r} is not kept with the run: {error.strerror}.")
+
+    def begin(self, folder: Path, inputs: Sequence[LocalFile], opened: SandboxOpened | None, kept: int) -> None:
+        """Write what it is made with, copy the inputs, then remove the oldest runs, while the run goes on."""
+        self._opened = opened
 
         def work() -> list[str]:
-            notes = keep_inputs(folder, inputs, stopped=lambda: self._stopped)
+            notes = [*self._keep_environment(), *keep_inputs(folder, inputs, stopped=lambda: self._stopped)]
             with contextlib.suppress(OSError):
                 remove_oldest(folder, kept=kept)
             return notes
 
-        self._copying = asyncio.get_running_loop().run_in_executor(None, work)
+        self._beside(work)
+
+    def _beside(self, work: Callable[[], list[str]]) -> None:
+        self._works.append(asyncio.get_running_loop().run_in_executor(None, work))
+
+    def _keep_environment(self) -> list[str]:
+        try:
+            with self._one:  # whoever is last knows the sandbox
+                write_json(self._run / ENVIRONMENT, self._environment(self._opened))
+        except OSError as error:
+            return [f"What the run is made with is not kept: {error.strerror}."]
+        return []
 
     async def copied(self) -> None:
-        if self._copying is not None:
-            await asyncio.wait([self._copying])
+        """Wait for what goes on beside the run."""
+        if self._works:
+            await asyncio.wait(self._works)
 
     def noted(self) -> list[Noted]:
-        """What the copying found, once it is over."""
-        if self._copying is None or not self._copying.done():
-            return []
-        copying, self._copying = self._copying, None
-        notes = [Noted(about="run", text=text) for text in copying.result()]
+        """What could not be done, as far as it is known."""
+        over = [work for work in self._works if work.done()]
+        self._works = [work for work in self._works if work not in over]
+        texts, self._notes = [*self._notes, *(text for work in over for text in work.result())], []
+        notes = [Noted(about="run", text=text) for text in texts]
         with contextlib.suppress(OSError):
             for note in notes:
                 _write(self._handle, note)
