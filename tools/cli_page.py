@@ -39,7 +39,7 @@ def page() -> str:
 def commands(name: str, command: Any) -> Iterator[tuple[str, Any]]:
     """Each command that does something, by its whole name, in the order of the help."""
     subs: dict[str, Any] = getattr(command, "commands", {})
-    if not subs:
+    if not subs or getattr(command, "invoke_without_command", False):
         yield name, command
     for sub in subs:
         if not subs[sub].hidden:
