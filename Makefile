@@ -1,6 +1,6 @@
 # `make help` lists the targets. Each sets up what it needs; that takes no time when it is there.
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-providers test bench check docs record format wheel image clean
+.PHONY: help demo demo-providers demo-compare test bench check docs record format wheel image clean
 VENV := .venv/bin
 
 help: ## this list
@@ -15,6 +15,11 @@ demo-providers: ## one analysis over each provider's wire and both routes, in a 
 	@tools/set_up.sh
 	@echo "demo-providers: the same question over every provider"
 	@$(VENV)/python tools/demo_providers.py
+
+demo-compare: ## the same question to the embedded model, its recording and every provider's wire: a report side by side
+	@tools/set_up.sh
+	@echo "demo-compare: one question, side by side"
+	@$(VENV)/python tools/demo_compare.py
 
 test: ## all tests: pure, over loopback servers, and with a real engine
 	@tools/set_up.sh compose chromium
