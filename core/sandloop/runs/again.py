@@ -88,12 +88,12 @@ class _Again:
         options = now.sandbox or SandboxOptions()
         packages = before.packages
         self._options = options if packages is None or options.packages else replace(options, packages=packages)
-        self._store = FileStore(file_bytes=self._limits.file_bytes, also=self._past.content)
+        self._store = FileStore(file_bytes=self._limits.file_bytes, also=before.content)
         self._inputs = self._past.inputs()
         self._opened: SandboxOpened | None = None
         self._cells: list[CellAgain] = []
         self._made: list[FileMade] = []
-        self._notes = [note.text for note in self._past.notes()]
+        self._notes = [note.text for note in before.notes()]
 
     async def events(self) -> AsyncGenerator[Event]:
         """Run it, and say what happens."""
