@@ -266,7 +266,7 @@ def comparison() -> Comparison:
                     differences=("gpt: B8 is 25.9, claude has 26.1",),
                 ),
             ),
-            judged=Judgement(model="mistral", text="They name *different* months, so they do not agree.", agree=False),
+            judged=Judgement(model="mistral", text="They name *different* months, so they do not agree.", agree=False, cost=0.002),
         ),
     )
 

@@ -29,12 +29,15 @@ import sys
 from importlib.resources import files
 
 import sandloop
+from sandloop.report import run_report
+from sandloop.store import FileStore
 from sandloop_sandbox.image import image_tag
 
 assert sandloop.__file__.startswith(sys.argv[1]), f"sandloop came from {sandloop.__file__}"
 assert "FROM" in (files("sandloop_image") / "Dockerfile").read_text()
 assert (files("sandloop_image") / "seccomp.json").is_file()
 assert "FROM" in (files("sandloop_image") / "packages" / "Dockerfile").read_text()
+assert "<style>" in run_report(sandloop.Result(events=(), store=FileStore(file_bytes=0)))
 assert image_tag() == sys.argv[2], "the wheel would build another image than the checkout"
 PYTHON
 echo "wheel: good"

@@ -47,7 +47,7 @@ def test_a_comparison_shows_the_verdict_the_sign_and_the_word() -> None:
     page = comparison_report(comparison())
     assert "They differ.</span> 1 of 2 says August, 26.1 °C; gpt says July" in page
     assert '<span class="sign" aria-hidden="true">≠</span> <strong>25.9</strong> <span class="word">differs</span>' in page
-    assert "not evidence" in page
+    assert "not evidence. It cost $0.0020." in page
     assert ">unknown</td>" in page
     assert "≈ $0.0300" in page
 

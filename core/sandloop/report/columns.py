@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sandloop.comparing.comparison import Agreement, Comparison, Entry, FileRow, Judgement, NumberRow
 from sandloop.report.bounds import MAX_COLUMNS, MAX_ROWS, Bounds, bounds
-from sandloop.report.figures import moment
+from sandloop.report.figures import moment, money
 from sandloop.report.made import input_files
 from sandloop.report.shown import ComparisonShown, FileShown, Mark, NumberShown, RunShown, SameFile
 from sandloop.report.text import Cut, cut, short
@@ -127,7 +127,7 @@ def _found(run: RunShown, name: str) -> FileShown | None:
     return next((file for file in run.files if file.name == name and file.picture), None)
 
 
-def _opinion(judged: Judgement | None) -> tuple[str, Mark, Cut] | None:
+def _opinion(judged: Judgement | None) -> tuple[str, Mark, Cut, str] | None:
     if judged is None:
         return None
     held = {
@@ -135,4 +135,4 @@ def _opinion(judged: Judgement | None) -> tuple[str, Mark, Cut] | None:
         False: Mark("≠", "holds that they differ", "plain"),
         None: Mark("?", "gave no yes or no", "plain"),
     }
-    return short(judged.model, _LABEL), held[judged.agree], cut(judged.text, _OPINION)
+    return short(judged.model, _LABEL), held[judged.agree], cut(judged.text, _OPINION), money(judged.cost)

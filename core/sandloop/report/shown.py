@@ -129,6 +129,7 @@ class RunShown:
     previews: tuple[tuple[str, Cut], ...]
     checks: tuple[tuple[str, str], ...]
     tokens: tuple[tuple[str, str], ...]
+    """By kind; empty when nobody told."""
     cost: str
     container_cost: str
     """Estimated; empty when there is none to tell."""
@@ -184,5 +185,5 @@ class ComparisonShown:
     number_count: int
     files: tuple[SameFile, ...]
     file_count: int
-    opinion: tuple[str, Mark, Cut] | None
-    """The judge's model, what it holds, and its words."""
+    opinion: tuple[str, Mark, Cut, str] | None
+    """The judge's model, what it holds, its words, and what they cost."""
