@@ -13,7 +13,7 @@ from sandloop.settings.hidden import looks_like_key
 
 VARIABLE = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+")
 """With a line in it: some keys are capital letters and digits alone."""
-_WORD = re.compile(r"[a-z][a-z0-9.-]{0,31}")
+_WORD = re.compile(r"[a-z]{1,20}(?:[._-][a-z]{1,20})?")
 
 
 def is_variable(name: str) -> bool:

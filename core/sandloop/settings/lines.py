@@ -38,8 +38,10 @@ def line_of(text: str, place: Place) -> int | None:
     return None if best is None else best[1]
 
 
-def line_in(message: str) -> int | None:
+def line_in(message: str, text: str) -> int | None:
     """The line that the parser's own message names."""
+    if "end of document" in message:
+        return len(text.splitlines())
     found = _AT.search(message)
     return int(found[1]) if found else None
 

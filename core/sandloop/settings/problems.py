@@ -64,7 +64,7 @@ def _of_layer(
     layer: Layer, text: str, profiles: Mapping[str, str | None], names: Collection[str], known: Known
 ) -> Iterator[Report]:
     for one in layer.problems:
-        line = line_of(text, one.place) if one.place else line_in(one.error.why)
+        line = line_of(text, one.place) if one.place else line_in(one.error.why, text)
         setting = one.error.name if one.place else ""
         yield Report(source=layer.source, line=line, setting=setting, says=one.error.why, nearest=one.error.nearest)
     for place, why, near in _nobodys(layer, profiles, names, known):

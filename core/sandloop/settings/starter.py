@@ -15,7 +15,7 @@ from sandloop.settings.fields import DEFAULTS, LIMITS, PLAIN, PRICE, PROFILE, Pr
 from sandloop.settings.sandbox import FIELDS as SANDBOX
 from sandloop.settings.sandbox import FROM_PROJECT
 
-WIDTH = 98
+WIDTH = 97
 _EXAMPLES: Mapping[str, Any] = {
     "base_url": "http://localhost:8000/v1",
     "tokens": 1_000_000,
