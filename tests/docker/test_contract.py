@@ -16,8 +16,10 @@ from sandloop import AsyncSession, analyze
 from sandloop.codec import to_json
 from sandloop.errors import KeyRefused, Overloaded, SandloopError, Unreachable
 from sandloop.events import Answered, CodeRan, CodeWritten, Event, FileMade, ReplyEnded, RouteChosen, RunStarted, Text, Usage
+from sandloop.keys import keep
 from sandloop.result import Result
 from sandloop_sandbox.engine import Engine
+from wire import chat_server as chat
 from wire.families import ANSWER, CODE, FAMILIES, KEY, MADE, Family
 
 
@@ -149,3 +151,56 @@ def test_nothing_listens_is_unreachable(family: Family, csv: Path) -> None:
     with pytest.raises(Unreachable, match="can't be reached") as raised:
         analyze("What is the sum of b?", [csv], settings=family.settings(Nowhere(), limits=SMALL))
     assert json.loads(raised.value.result.to_json())["answered"] is False if raised.value.result else False
+
+
+KEPT_KEYS = [family for family in FAMILIES if family.name in ("claude-native", "claude-local", "openai-native", "deepseek-local")]
+
+
+@pytest.mark.parametrize("family", KEPT_KEYS, ids=lambda f: f.name)
+def test_a_kept_key_reaches_its_provider_and_is_nowhere_else(
+    family: Family, server: Any, csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    monkeypatch.delenv("KEY_OF_TEST")
+    monkeypatch.setenv("SANDLOOP_KEYS", str(tmp_path / "own/keys.json"))
+    monkeypatch.setenv("SANDLOOP_RUNS", str(tmp_path / "runs"))
+    keep("KEY_OF_TEST", KEY, os.environ)
+    server.script += family.scenario()
+    result = analyze("What is the sum of b?", [csv], settings=family.settings(server, limits=SMALL))
+    server.script.append(family.refuse(401, f"invalid key {KEY}"))
+    with pytest.raises(KeyRefused) as raised:
+        analyze("What is the sum of b?", [csv], settings=family.settings(server, limits=SMALL))
+
+    assert result.text == ANSWER
+    told = "".join(to_json(e) for e in result.events) + caplog.text + result.to_json() + str(raised.value)
+    assert KEY not in told
+    kept = [path for path in (tmp_path / "runs").rglob("*") if path.is_file()]
+    assert kept
+    assert all(KEY.encode() not in path.read_bytes() for path in kept)
+
+
+def test_a_kept_key_is_not_in_the_container(csv: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The code looks for it in its environment, in those of all processes it can see, and in every file it can read."""
+    family = next(family for family in KEPT_KEYS if family.name == "deepseek-local")
+    monkeypatch.delenv("KEY_OF_TEST")
+    monkeypatch.setenv("SANDLOOP_KEYS", str(tmp_path / "own/keys.json"))
+    keep("KEY_OF_TEST", KEY, os.environ)
+    look = (
+        "import os, subprocess\n"
+        f"word = {KEY[::-1]!r}[::-1]\n"
+        "seen = [str(dict(os.environ))]\n"
+        "for pid in filter(str.isdigit, os.listdir('/proc')):\n"
+        "    for name in ('environ', 'cmdline'):\n"
+        "        try: seen.append(open(f'/proc/{pid}/{name}', errors='replace').read())\n"
+        "        except OSError: pass\n"
+        "open('/tmp/planted', 'w').write(word)\n"
+        "files = subprocess.run(['grep', '-rlsF', word, '/tmp', '/root', '/home', '/etc', '/run', '/workspace', '/input'],\n"
+        "                       capture_output=True, text=True).stdout\n"
+        "print(*(any(one in text for text in seen) for one in (word, 'PATH=')), files)"
+    )
+    with family.server() as server:
+        server.script += [chat.call(look, text="I look."), chat.say("It is not there.")]
+        result = analyze("Is a key there?", [csv], settings=family.settings(server, limits=SMALL))
+    (step,) = result.steps
+    assert step.ran is not None
+    assert step.ran.stdout.split() == ["False", "True", "/tmp/planted"], "only what this code wrote itself"

@@ -90,14 +90,12 @@ def test_the_one_thing_the_schema_can_not_see_is_a_key_in_the_place_of_its_varia
 
 
 def test_every_property_says_what_it_is() -> None:
-    def undescribed(part: Any, path: str = "") -> list[str]:
-        if isinstance(part, list):
-            return [found for row in cast("list[Any]", part) for found in undescribed(row, path)]
-        if not isinstance(part, dict):
-            return []
-        rows = cast("dict[str, Any]", part)
+    def undescribed(part: object, path: str = "") -> list[str]:
+        items = cast("list[object]", part) if isinstance(part, list) else []
+        rows = cast("dict[str, Any]", part) if isinstance(part, dict) else {}
         wrong = [f"{path}.{name}" for name, row in rows.get("properties", {}).items() if not row.get("description")]
-        return wrong + [found for name, row in rows.items() for found in undescribed(row, f"{path}.{name}")]
+        nested = [*((path, row) for row in items), *((f"{path}.{name}", row) for name, row in rows.items())]
+        return wrong + [found for where, row in nested for found in undescribed(row, where)]
 
     assert undescribed(schema()) == []
     assert json.loads(json.dumps(schema())) == schema()

@@ -265,8 +265,8 @@ def test_a_store_open_to_others_is_refused_and_nobody_falls_over_it(home: Home) 
     for arguments in (("keys", "list"), ("keys", "rm", "openai"), ("keys", "set", "openai")):
         done = home.run(*arguments, stdin=KEY)
         assert (done.code, f"chmod 600 {home.keys}" in done.stderr) == (3, True)
-    for arguments in (("config",), ("models",), ("doctor",)):
-        home.run(*arguments)
+    for name in ("config", "models", "doctor"):
+        home.run(name)
 
 
 def test_a_person_is_asked_and_does_not_see_the_key(home: Home) -> None:
