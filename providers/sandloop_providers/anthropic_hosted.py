@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from sandloop.errors import BadSetting, MissingExtra, UsageError
 from sandloop.ports import Capabilities, ModelChoice, ProviderAbout
+from sandloop.settings.hidden import quoted, shown_address
 from sandloop_providers.anthropic import Claude
 from sandloop_providers.anthropic_client import Decoder, checked
 
@@ -117,7 +118,7 @@ class Host:
         usual = f"https://bedrock-runtime.{region}.amazonaws.com" if self.name == "bedrock" else _vertex_address(region)
         address = choice.base_url or os.environ.get(ADDRESSES[self.name]) or usual
         if urlsplit(address).scheme not in ("http", "https"):
-            raise BadSetting(name="base_url", why=f"is {address!r}, but must begin with http:// or https://")
+            raise BadSetting(name="base_url", why=f"is {quoted(shown_address(address))}, but must begin with http:// or https://")
         return address.rstrip("/")
 
 

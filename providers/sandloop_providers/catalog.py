@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from sandloop.errors import BadSetting, MissingKey, UsageError
 from sandloop.ports import ModelChoice, Provider, ProviderAbout
+from sandloop.settings.hidden import quoted, shown_address
 from sandloop_providers.chat import NO_KEY, PICTURES_PARAMETER, TOOLS_PARAMETER, Chat, Server
 from sandloop_providers.chat_shape import Shape
 from sandloop_providers.container_time import OPENAI, Rate
@@ -124,7 +125,10 @@ class Vendor:
             )
         parts = urlsplit(address)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise BadSetting(name="base_url", why=f"is {address!r}, but must begin with http:// or https:// and name a host")
+            raise BadSetting(
+                why = f"is {quoted(shown_address(address))}, but must begin with http:// or https:// and name a host"
+                raise BadSetting(name="base_url", why=why)
+            )
         return address.rstrip("/")
 
     async def serving(self, base_url: str | None = None) -> list[str]:

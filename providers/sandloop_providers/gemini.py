@@ -21,6 +21,7 @@ from sandloop.errors import BadFile, BadReply, BadSetting, KeyRefused, MissingKe
 from sandloop.events import CodeWritten, Event, FileMade, Noted, Retried
 from sandloop.limits import MB
 from sandloop.ports import Capabilities, ModelChoice, ProviderAbout, Turn
+from sandloop.settings.hidden import quoted, shown_address
 from sandloop_providers import gemini_environment as environment
 from sandloop_providers import gemini_wire as wire
 from sandloop_providers.chat_wire import newest_pictures
@@ -229,7 +230,10 @@ class _Factory:
     def __call__(self, choice: ModelChoice) -> Gemini:
         address = (choice.base_url or os.environ.get("GOOGLE_GEMINI_BASE_URL") or ADDRESS).rstrip("/")
         if not address.startswith(("http://", "https://")):
-            raise BadSetting(name="base_url", why=f"is {address!r}, but must begin with http:// or https:// and name a host")
+            raise BadSetting(
+                why = f"is {quoted(shown_address(address))}, but must begin with http:// or https:// and name a host"
+                raise BadSetting(name="base_url", why=why)
+            )
         key = choice.key or next((v for name in KEY_VARIABLES if (v := os.environ.get(name))), None)
         if not key:
             raise MissingKey(provider=NAME, variables=KEY_VARIABLES)

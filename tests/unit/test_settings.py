@@ -85,6 +85,8 @@ def test_limits_of_the_call_replace_all_others(home: Path) -> None:
         ("[models.x]\nprovider = 'p'\nkey_variable = 'AWS_SECRET_ACCESS_KEY'", "models.x.key_variable"),
         ("[models.x]\nprovider = 'p'\n[[models.x.parameters.mcp_servers]]\nurl = 'https://evil.example'", "mcp_servers"),
         ("[models.x]\nprovider = 'p'\n[models.x.parameters]\nweights = 'evil.gguf'", "parameters.weights"),
+        ("model = 'local:./evil.GGUF'", "is a file of weights"),
+        ("[models.x]\nprovider = 'local'\nmodel = 'evil.gguf'", "models.x.model.*is a file of weights"),
     ],
 )
 def test_a_wrong_setting_is_named_with_its_file(home: Path, project: str, says: str) -> None:

@@ -28,6 +28,7 @@ def not_from_project(table: Mapping[str, Any], source: str, user: str) -> Iterat
         why = f"may only be 'off' in a project's file, which could write your files anywhere; put it into {user}"
         yield problem(("runs",), why, source)
     yield from _address((), table, source, user)
+    yield from _weights((), table, source, user)
     profiles = as_table(("models",), table.get("models", {}), source)
     rows: dict[str, Any] = {} if isinstance(profiles, Problem) else profiles
     for name, row in rows.items():
@@ -45,6 +46,7 @@ def _sandbox(value: object, source: str, user: str) -> Iterator[Problem]:
 
 def _profile(place: Place, row: Mapping[str, Any], source: str, user: str) -> Iterator[Problem]:
     yield from _address(place, row, source, user)
+    yield from _weights(place, row, source, user)
     if "key_variable" in row:
         why = f"may not stand in a project's file, which could send any secret anywhere; put the profile into {user}"
         yield problem((*place, "key_variable"), why, source)
@@ -60,6 +62,13 @@ def _address(place: Place, row: Mapping[str, Any], source: str, user: str) -> It
     if isinstance(address, str) and address and not _is_loopback(address):
         why = f"is {quoted(shown_address(address))}, but a project's file may name only this machine"
         yield problem((*place, "base_url"), f"{why}; put it into {user} or the environment", source)
+
+
+def _weights(place: Place, row: Mapping[str, Any], source: str, user: str) -> Iterator[Problem]:
+    model = row.get("model")
+    if isinstance(model, str) and model.lower().endswith(".gguf"):
+        why = f"is a file of weights, which a project's file may not name: it would be loaded on this machine; name it in {user}"
+        yield problem((*place, "model"), why, source)
 
 
 def _is_loopback(address: str) -> bool:
