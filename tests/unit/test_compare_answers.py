@@ -16,7 +16,7 @@ from sandloop.comparing.comparison import Agreement, Comparison, Entry, FileRow,
 from sandloop.comparing.lanes import HERE, Lane, lane_of
 from sandloop.comparing.stored import folder_name
 from sandloop.errors import UsageError
-from sandloop.events import Answered, CodeWritten, Failed, RouteChosen, RunStarted, Usage
+from sandloop.events import Answered, Check, Checked, CodeRan, CodeWritten, Failed, RouteChosen, RunStarted, Usage
 from sandloop.result import Result
 from sandloop.settings import Profile, Settings, resolve
 from sandloop.store import FileStore
@@ -67,6 +67,25 @@ def test_the_verdict_the_answers_the_figures_and_where_they_differ() -> None:
         "Where they differ",
         "mean: claude 12.4 °C · gpt 11.9 °C ≠",
     ]
+
+
+def test_steps_that_failed_numbers_never_seen_and_how_far_pictures_look_apart_are_told() -> None:
+    ran = CodeRan(code_id="c1", exit_code=1)
+    checked = Checked(checks=(Check(number="11.9", where="It is 11.9"),))
+    second = THREE.entries[1]
+    assert second.result is not None
+    result = Result(events=(*second.result.events[:3], ran, checked, second.result.events[-1]), store=STORE)
+    entries = (THREE.entries[0], dataclasses.replace(second, result=result), THREE.entries[2])
+    pictures = FileRow(
+        kind="picture", names=("a.png", "b.png", None), same=None, differences=("for the eye",), distances=(0.0, 0.25, None)
+    )
+    whole = dataclasses.replace(THREE, entries=entries, agreement=Agreement(verdict="", agree=None, files=(pictures,)))
+    for width in (60, 100):
+        lines = [" ".join(line.split()) for line in answers(whole, width=width).splitlines()]
+        assert "! in no output, file or question: 11.9" in lines
+        assert "model route steps failed files tokens cost time" in lines
+        assert "gpt native 1 1 0 - unknown 8.2 s" in lines
+        assert "gpt: looks 0.25 away from claude's, from 0 (the" in "\n".join(lines)
 
 
 def test_only_the_number_that_differs_is_marked_in_the_answer() -> None:

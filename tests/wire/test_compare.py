@@ -252,7 +252,7 @@ async def test_files_are_read_once_for_all(tmp_path: Path) -> None:
 )
 def test_a_wrong_call_is_refused_before_anybody_is_asked(csv: Path, change: dict[str, Any], says: str) -> None:
     with claude(FORTY_TWO) as server:
-        call = {"question": QUESTION, "files": [csv], "models": ["c1"], "settings": claudes(server)} | change
+        call: dict[str, Any] = {"question": QUESTION, "files": [csv], "models": ["c1"], "settings": claudes(server)} | change
         with pytest.raises(UsageError, match=says):
             compare(**call)
         assert server.requests == []

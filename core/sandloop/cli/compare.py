@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 
 def compare(
-    question: Annotated[str | None, typer.Argument(metavar="QUESTION", help="What to find out, in words.")] = None,
+    question: Annotated[
+        str | None, typer.Argument(metavar="QUESTION", help="What to find out, in words; '-' reads it from stdin.")
+    ] = None,
     files: Annotated[list[str] | None, typer.Argument(metavar="FILE", help="Files to look at; never changed.")] = None,
     models: Annotated[
         list[str] | None,
@@ -67,6 +69,7 @@ def compare(
     ] = None,
 ) -> None:
     """Ask several models the same question, and see where they agree. The verdict and the answers go to stdout."""
+    from sandloop.cli.call import call_settings
     from sandloop.errors import UsageError
 
     with ending_well() as signals:
@@ -74,7 +77,7 @@ def compare(
             raise UsageError(f"{output} is not a folder, so files can't be saved there. Name a folder with -o.")
         if html is not None and html.is_dir():
             raise UsageError(f"{html} is a folder, and the report is a file. Name one, such as {html / 'report.html'}.")
-        settings = _settings(route, max_cost, timeout)
+        settings = call_settings(route=route, max_cost=max_cost, timeout=timeout)
         names = _names(models)
         if suite is not None:
             from sandloop.cli.suite import SuiteCall, run_file
@@ -110,25 +113,6 @@ def _names(given: list[str] | None) -> list[str]:
     return [name.strip() for value in given or [] for name in value.split(",") if name.strip()]
 
 
-def _settings(route: str | None, max_cost: float | None, timeout: float | None) -> Settings:
-    """The command line's layer. Sandboxes come from where the next command finds one ready, too, unless it is set otherwise."""
-    from dataclasses import replace
-
-    from sandloop.limits import Limits
-    from sandloop.options import SandboxOptions
-    from sandloop.settings import Settings, checked_limit, resolve, route_named
-
-    resolved = resolve()
-    limits, options = resolved.limits or Limits(), resolved.sandbox or SandboxOptions()
-    if max_cost is not None:
-        limits = replace(limits, cost=float(checked_limit("cost", max_cost, "--max-cost") or max_cost))
-    if timeout is not None:
-        limits = replace(limits, seconds=float(checked_limit("seconds", timeout, "--timeout") or timeout))
-    if options.warm == "auto":
-        options = replace(options, warm="shared")
-    return Settings(route=route_named(route, "--route") if route is not None else None, limits=limits, sandbox=options)
-
-
 def _comparing(
     question: str | None,
     files: list[str],
@@ -139,6 +123,7 @@ def _comparing(
     judge: str | None,
     tolerance: float | None,
 ) -> Comparing:
+    from sandloop.cli.call import read_question
     from sandloop.comparing.run import Comparing
     from sandloop.errors import UsageError
 
@@ -151,7 +136,7 @@ def _comparing(
             f"Only {models[0]!r} is named, so there is nothing to compare. Name another with -m, or ask it again with --repeat 3."
         )
     return Comparing(
-        question,
+        read_question(question),
         files,
         models=models,
         repeat=1 if repeat is None else repeat,

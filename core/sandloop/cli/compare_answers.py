@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
@@ -12,13 +12,16 @@ from rich.table import Table
 from rich.text import Text
 
 from sandloop.cli.compare_table import shortened_label
-from sandloop.comparing.comparison import Agreement, Comparison, Entry
+from sandloop.comparing.comparison import Agreement, Comparison, Entry, FileRow
 from sandloop.printable import printable
 
 ANSWER_LINES = 12
 ANSWER_CHARS = 1_000
 DIFFERENCES = 20
 """Of numbers, and of each file; the report has all."""
+CHECKS = 10
+ROOMY = 72
+"""Columns below which the figures stand closer."""
 LINE_CHARS, LABEL_CHARS, VALUE_CHARS = 800, 200, 60
 _BAD = "bold red"
 
@@ -32,12 +35,12 @@ def answers(comparison: Comparison, *, width: int | None = None, colour: bool = 
     """
     out = io.StringIO()
     console = Console(file=out, width=width, force_terminal=colour, color_system="standard" if colour else None)
-    for part in _parts(comparison):
+    for part in _parts(comparison, console.width):
         console.print(part, highlight=False)
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines())
 
 
-def _parts(comparison: Comparison) -> Iterator[RenderableType]:
+def _parts(comparison: Comparison, width: int) -> Iterator[RenderableType]:
     agreement = comparison.agreement
     style = {True: "bold green", False: _BAD, None: "bold"}[agreement.agree]
     yield Text(_brief(agreement.verdict, LINE_CHARS), style)
@@ -45,8 +48,11 @@ def _parts(comparison: Comparison) -> Iterator[RenderableType]:
         yield Text()
         yield Text.assemble((_brief(entry.label, LABEL_CHARS), "bold"), ("  ≠" if _differs(agreement, number) else "", _BAD))
         yield Padding(_answer(entry, _odd_numbers(agreement, number)), (0, 0, 0, 2))
+        if entry.answered and entry.result is not None and entry.result.checks:
+            unseen = ", ".join(_brief(check.number, VALUE_CHARS) for check in entry.result.checks[:CHECKS])
+            yield Padding(Text(f"! in no output, file or question: {unseen}", "yellow"), (0, 0, 0, 2))
     yield Text()
-    yield _figures(comparison)
+    yield _figures(comparison, width)
     if differences := list(_differences(comparison)):
         yield Group(Text(), Text("Where they differ", "bold"), *(Padding(line, (0, 0, 0, 2)) for line in differences))
     if agreement.judged is not None:
@@ -86,14 +92,17 @@ def _brief(text: str, chars: int) -> str:
     return line if len(line) <= chars else line[: chars - 2] + " …"
 
 
-def _figures(comparison: Comparison) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+def _figures(comparison: Comparison, width: int) -> Table:
+    table = Table(box=None, padding=(0, 2 if width >= ROOMY else 1, 0, 0), header_style="dim")
     table.add_column("model", overflow="fold", min_width=8)
     table.add_column("route", no_wrap=True)
-    for name in ("steps", "files", "tokens", "cost", "time"):
+    any_failed = any(_failed_steps(entry) for entry in comparison.entries)
+    for name in ("steps", *(["failed"] if any_failed else []), "files", "tokens", "cost", "time"):
         table.add_column(name, justify="right", no_wrap=True)
     for entry in comparison.entries:
-        table.add_row(Text(shortened_label(entry.label), "" if entry.answered else "red"), *_figures_of(entry))
+        route, steps, *rest = _figures_of(entry)
+        failed = [Text(str(_failed_steps(entry) or ""), "red")] if any_failed else []
+        table.add_row(Text(shortened_label(entry.label), "" if entry.answered else "red"), route, steps, *failed, *rest)
     return table
 
 
@@ -107,6 +116,11 @@ def _figures_of(entry: Entry) -> list[str]:
     cost = "unknown" if result.cost is None else f"${result.cost:.4f}"
     route = result.route.route if result.route is not None else "-"
     return [route, str(len(result.steps)), str(len(result.files)), f"{tokens:,}" if tokens else "-", cost, seconds]
+
+
+def _failed_steps(entry: Entry) -> int:
+    steps = entry.result.steps if entry.result is not None else ()
+    return sum(step.ran is not None and not step.ran.ok and step.ran.outcome == "known" for step in steps)
 
 
 def _differences(comparison: Comparison) -> Iterator[Text]:
@@ -123,7 +137,19 @@ def _differences(comparison: Comparison) -> Iterator[Text]:
     if len(odd) > DIFFERENCES:
         yield Text(f"and {len(odd) - DIFFERENCES} more numbers", "dim")
     for file in comparison.agreement.files:
-        if file.same is not True and file.differences:
-            name = next((name for name in file.names if name is not None), "")
-            yield Text(_brief(name, LABEL_CHARS), "bold")
-            yield from (Text("  " + _brief(line, LINE_CHARS)) for line in file.differences[:DIFFERENCES])
+        if file.same is not True and (lines := list(_apart(file, labels))):
+            yield Text(_brief(next((name for name in file.names if name is not None), ""), LABEL_CHARS), "bold")
+            yield from (Text(f"  {line}") for line in lines)
+
+
+def _apart(file: FileRow, labels: Sequence[str]) -> Iterator[str]:
+    """How the files of a row differ; of pictures, how far each looks from the first."""
+    if not file.distances:
+        yield from (_brief(line, LINE_CHARS) for line in file.differences[:DIFFERENCES])
+        return
+    made = [(label, distance) for label, distance in zip(labels, file.distances, strict=False) if distance is not None]
+    yield from (
+        f"{label}: looks {distance:.2f} away from {made[0][0]}'s, from 0 (the same) to 1"
+        for label, distance in made[1:]
+        if distance
+    )

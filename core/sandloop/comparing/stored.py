@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,7 +72,7 @@ def _check(whole: _Whole) -> None:
         raise ValueError("two entries have the same label")
     if not all(math.isfinite(row.seconds) and row.seconds >= 0 for row in whole.entries):
         raise ValueError("an entry's seconds are no time")
-    rows = [values for row in whole.agreement.numbers for values in (row.values, row.differs)]
+    rows: list[Sequence[object]] = [values for row in whole.agreement.numbers for values in (row.values, row.differs)]
     rows += [row.names for row in whole.agreement.files]
     rows += [row.distances for row in whole.agreement.files if row.distances]
     if any(len(row) != count for row in rows):
