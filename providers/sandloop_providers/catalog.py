@@ -125,10 +125,8 @@ class Vendor:
             )
         parts = urlsplit(address)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise BadSetting(
-                why = f"is {quoted(shown_address(address))}, but must begin with http:// or https:// and name a host"
-                raise BadSetting(name="base_url", why=why)
-            )
+            why = f"is {quoted(shown_address(address))}, but must begin with http:// or https:// and name a host"
+            raise BadSetting(name="base_url", why=why)
         return address.rstrip("/")
 
     async def serving(self, base_url: str | None = None) -> list[str]:

@@ -230,10 +230,8 @@ class _Factory:
     def __call__(self, choice: ModelChoice) -> Gemini:
         address = (choice.base_url or os.environ.get("GOOGLE_GEMINI_BASE_URL") or ADDRESS).rstrip("/")
         if not address.startswith(("http://", "https://")):
-            raise BadSetting(
-                why = f"is {quoted(shown_address(address))}, but must begin with http:// or https:// and name a host"
-                raise BadSetting(name="base_url", why=why)
-            )
+            why = f"is {quoted(shown_address(address))}, but must begin with http:// or https:// and name a host"
+            raise BadSetting(name="base_url", why=why)
         key = choice.key or next((v for name in KEY_VARIABLES if (v := os.environ.get(name))), None)
         if not key:
             raise MissingKey(provider=NAME, variables=KEY_VARIABLES)
