@@ -7,6 +7,7 @@ from pathlib import Path
 
 import demo_compare
 import pytest
+from demo import EXAMPLES
 
 from opened_pages import Open
 from sandloop.errors import EngineUnavailable
@@ -64,7 +65,7 @@ def test_one_that_fails_is_said_and_fails_the_whole(
 
 
 def test_the_scripts_that_are_right_say_what_the_data_says() -> None:
-    rows = [line.split(",") for line in (demo_compare.EXAMPLES / demo_compare.FILE).read_text().splitlines()[1:]]
+    rows = [line.split(",") for line in (EXAMPLES / demo_compare.FILE).read_text().splitlines()[1:]]
     months = [[float(row[2]) for row in rows if int(row[0][5:7]) == month] for month in range(1, 13)]
     means = [sum(values) / len(values) for values in months]
     assert [f"{mean:.2f}" for mean in means] == demo_compare.MEANS.split()

@@ -13,7 +13,7 @@ import pytest
 
 from docker_runs import SMALL, local_file
 from recorded_runs import recording
-from sandloop.events import Answered, CodeRan, CodeWritten, FileMade, RunStarted
+from sandloop.events import Answered, CodeRan, CodeWritten, Event, FileMade, RunStarted
 from sandloop.limits import Limits
 from sandloop.options import SandboxOptions
 from sandloop.result import Result
@@ -35,8 +35,8 @@ def result(answer: str, **made: bytes) -> Result:
         )
     cell = CodeWritten(code_id="c1", language="python", source="print(4)", origin="fenced")
     ran = CodeRan(code_id="c1", exit_code=0, stdout="4\n")
-    events = (RunStarted(id="1", question="?", model="m"), cell, ran, *files, Answered(text=answer))
-    return Result(events=events, store=store)
+    events: list[Event] = [RunStarted(id="1", question="?", model="m"), cell, ran, *files, Answered(text=answer)]
+    return Result(events=tuple(events), store=store)
 
 
 async def told(sources: Sequence[str], given: Result, *, inputs: Sequence[Path] = (), limits: Limits = SMALL) -> list[Told]:
