@@ -18,7 +18,7 @@ import pytest
 
 from sandloop import Comparison, Limits, Settings, UsageError, acompare, compare
 from sandloop.comparing.run import Comparing
-from sandloop.events import Answered, Event, Failed, RunStarted
+from sandloop.events import Answered, Event, Failed, RunStarted, Text
 from sandloop.settings import Profile
 from wire.anthropic_script import Hold, Reply, python, text
 from wire.anthropic_server import AnthropicServer
@@ -159,12 +159,14 @@ async def test_one_that_fails_stops_no_other_and_no_key_is_in_the_record(
 
 @pytest.mark.parametrize("how", ["task", "scope"])
 async def test_a_cancelled_comparison_keeps_what_is_done_and_deletes_what_was_uploaded(csv: Path, how: str) -> None:
-    hold, done = Hold(), asyncio.Event()
+    hold, done, half = Hold(), asyncio.Event(), asyncio.Event()
     with claude(FORTY_TWO) as quick, claude(Reply([text("Half an "), hold, text("answer.")])) as slow, claude() as last:
 
         def told(label: str, event: Event) -> None:
-            if isinstance(event, Answered):
+            if label == "c1" and isinstance(event, Answered):
                 done.set()
+            elif label == "c2" and isinstance(event, Text):
+                half.set()
 
         comparing = Comparing(
             QUESTION, [csv], models=["c1", "c2", "c3"], settings=claudes(quick, slow, last), concurrency=2, on_event=told
@@ -178,7 +180,7 @@ async def test_a_cancelled_comparison_keeps_what_is_done_and_deletes_what_was_up
 
         task = asyncio.create_task(run())
         await done.wait()
-        assert await asyncio.to_thread(hold.reached.wait, 10)
+        await half.wait()
         if how == "task":
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
@@ -193,7 +195,7 @@ async def test_a_cancelled_comparison_keeps_what_is_done_and_deletes_what_was_up
     assert found is not None
     assert [(entry.answered, entry.error) for entry in found.entries] == [(True, ""), (False, "Cancelled"), (False, "Cancelled")]
     assert found.entries[1].result is not None
-    assert "Half an " in "".join(e.text for e in found.entries[1].result.events if e.kind == "text")
+    assert "Half an " in "".join(e.text for e in found.entries[1].result.events if isinstance(e, Text))
     assert found.agreement.agree is None
     assert "stopped" in found.agreement.verdict
 
