@@ -7,9 +7,11 @@ import shlex
 import tomllib
 from pathlib import Path
 
+import cli_page
 import pytest
 import typer.main
 
+import sandloop
 from documents import ROOT, Command, Fence, commands, fences, matches
 from sandloop.cli import app
 from sandloop.settings import resolve
@@ -63,12 +65,16 @@ def simple_commands(text: str) -> list[list[str]]:
 
 
 def taken_by_the_command_line(words: list[str]) -> None:
-    """Raises what the parser raises: an option or a command that is not there."""
-    command = typer.main.get_command(app)
-    context = command.make_context("sandloop", list(words))
-    while (resolve_command := getattr(command, "resolve_command", None)) is not None:
-        name, command, rest = resolve_command(context, [*context._protected_args, *context.args])
-        context = command.make_context(name, rest, parent=context)
+    """Raises what the parser raises: an option or a command that is not there. Nothing else happens, whatever the option."""
+    name, command, parent, rest = "sandloop", typer.main.get_command(app), None, list(words)
+    while True:
+        for parameter in command.params:
+            parameter.callback = None
+        parent = command.make_context(name, rest, parent=parent)
+        resolve_command = getattr(command, "resolve_command", None)
+        if resolve_command is None or not (left := [*parent._protected_args, *parent.args]):
+            return
+        name, command, rest = resolve_command(parent, left)
 
 
 def test_the_parser_notices_a_wrong_option() -> None:
@@ -102,3 +108,15 @@ def test_python_that_is_not_run_here_is_python(fence: Fence) -> None:
 )
 def test_shown_output_is_compared_but_for_what_changes(shown: str, real: str, equal: bool) -> None:
     assert matches(shown, real) is equal
+
+
+def test_the_page_of_commands_is_what_the_commands_say() -> None:
+    assert (ROOT / "docs/reference/cli.md").read_text("utf-8") == cli_page.page(), "run: python tools/cli_page.py"
+
+
+def test_every_public_name_is_on_the_page_for_python() -> None:
+    shown = set(re.findall(r"::: [\w.]+?\.?(\w+)$", (ROOT / "docs/reference/python.md").read_text("utf-8"), re.MULTILINE))
+    modules = {"Event": "events", "LimitReached": "errors", "ProviderError": "errors", "SandboxError": "errors"}
+    modules |= {"SandloopError": "errors", "UsageError": "errors"}
+    for name in sandloop.__all__:
+        assert name.startswith("__") or modules.get(name, name) in shown, name
