@@ -7,6 +7,11 @@ import contextlib
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Generic, TypeVar
 
+import anyio
+
+STOP_SECONDS = 1.5
+"""A little more than a sandbox gives its code between an interrupt and the kill, after which its files are still there."""
+
 T = TypeVar("T")
 E = TypeVar("E")
 
@@ -15,12 +20,18 @@ class Live(Generic[E, T]):
     """Runs `work(emit)` as one task while its emitted items are iterated; then `.result` is what it returned.
 
     An error of the work is raised by the iteration. Leaving the iteration early cancels the work and waits for it.
+
+    Args:
+        work: What is to be done.
+        stop: Asks the work to end by itself when the iteration is left early; it is cancelled when it has not within a moment.
     """
 
     result: T
 
-    def __init__(self, work: Callable[[Callable[[E], None]], Awaitable[T]]) -> None:
-        self._work = work
+    def __init__(
+        self, work: Callable[[Callable[[E], None]], Awaitable[T]], *, stop: Callable[[], Awaitable[None]] | None = None
+    ) -> None:
+        self._work, self._stop = work, stop
 
     async def items(self) -> AsyncGenerator[E]:
         """What the work emits, as it does."""
@@ -41,6 +52,15 @@ class Live(Generic[E, T]):
             self.result = await task
         finally:
             if not task.done():
-                task.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await task
+                with anyio.CancelScope(shield=True):
+                    await self._end(task)
+
+    async def _end(self, task: asyncio.Task[T]) -> None:
+        if self._stop is not None:
+            with contextlib.suppress(Exception):
+                await self._stop()
+                self.result = await asyncio.wait_for(task, STOP_SECONDS)
+        if not task.done():
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
 from typing import Literal
 
 import anyio
@@ -29,6 +30,8 @@ class Workspace:
         self._inside: set[str] = set()
         self._seen: dict[str, str] = {}
         """Version of each file of the working folder, by name."""
+        self.stopped: CodeRan | None = None
+        """What became of a cell that nobody waited for to its end."""
         self._names: dict[str, str] = {}
         """What each is called outside: two that differ in a character that no disk takes must not become one."""
 
@@ -75,14 +78,25 @@ class Workspace:
 
             return await session.run(cell.code_id, cell.source, cell.language, on_output)
 
-        running: Live[Event, CodeRan] = Live(run_)
+        running: Live[Event, CodeRan] = Live(run_, stop=session.interrupt)
+        over = False
         try:
-            async for event in running.items():
-                yield event
+            async with aclosing(running.items()) as events:
+                async for event in events:
+                    yield event
+            over = True
             yield running.result
             async for event in self._made(session, cell.code_id):
                 yield event
-        except (SandboxError, asyncio.CancelledError, GeneratorExit):
+        except (asyncio.CancelledError, GeneratorExit):
+            ended: CodeRan | None = getattr(running, "result", None)
+            if over or ended is None:
+                await self.close()
+            if not over:
+                lost = CodeRan(code_id=cell.code_id, exit_code=None, stopped_by="interrupt", state="lost")
+                self.stopped = ended or lost
+            raise
+        except SandboxError:
             await self.close()
             raise
 
