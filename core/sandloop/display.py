@@ -30,6 +30,7 @@ from sandloop.events import (
     RunStarted,
     SandboxOpened,
     Text,
+    Usage,
 )
 from sandloop.printable import printable
 from sandloop.sizes import human_size
@@ -50,11 +51,14 @@ class Display:
         code: Show the code.
         output: Show what it prints.
         question: Show the question and its files.
+        cost_limit: There is a limit of cost, so say when it can't hold.
     """
 
-    def __init__(self, console: Console, *, code: bool = True, output: bool = True, question: bool = True) -> None:
+    def __init__(
+        self, console: Console, *, code: bool = True, output: bool = True, question: bool = True, cost_limit: bool = False
+    ) -> None:
         self.screen = Screen(console)
-        self.code, self.output = code, output
+        self.code, self.output, self.cost_limit = code, output, cost_limit
         self._question = question
         self._stage = Stage()
         self._prose: list[str] = []
@@ -109,6 +113,9 @@ class Display:
                 self.give_up()
             case FileMade():
                 self._say("+", f"{event.name} ({human_size(event.size)}, {event.mime})", "green")
+            case Usage(cost=None) if self.cost_limit:
+                self.cost_limit = False
+                self._say("!", f"the price of {event.model} is not known, so the limit of cost does not hold", "yellow")
             case Noted(about="progress", text=text):
                 self._progress(text)
             case Noted() | Retried() | FellBack() | Reminded():

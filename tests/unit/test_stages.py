@@ -220,6 +220,7 @@ def test_where_there_is_no_terminal_there_is_no_line(environ: dict[str, str]) ->
         (CodeRan(code_id="c", exit_code=None), ["ran"]),
         (CodeRan(code_id="c", exit_code=3), ["exit code 3"]),
         (CodeRan(code_id="c", exit_code=1, stopped_by="interrupt"), ["interrupted"]),
+        (CodeRan(code_id="c", exit_code=None, stopped_by="declined"), ["not run: you did not allow it"]),
         (CodeRan(code_id="c", exit_code=1, stopped_by="disk"), ["stopped by its limit of disk"]),
         (CodeRan(code_id="c", exit_code=0, outcome="unknown"), ["ran; the provider does not say whether it went well"]),
         (

@@ -12,7 +12,7 @@ from sandloop.cli.ends import Signals, put, put_json, stderr_console, stdout_is_
 from sandloop.cli.finish import save_and_show, tell_checks, tell_cost
 from sandloop.display import Display
 from sandloop.errors import UsageError
-from sandloop.events import Event, Usage
+from sandloop.events import Event
 from sandloop.printable import printable
 from sandloop.result import Result
 from sandloop.settings import Settings
@@ -58,8 +58,9 @@ def ask(question: str, files: list[str], settings: Settings, wanted: Wanted, sig
     """Run it, show it, save it; also what there is of one that failed or was stopped. Raises a `SandloopError`."""
     console = stderr_console()
     twice = wanted.show_code and stdout_is_terminal() and console.is_terminal
-    with Display(console, code=not twice and not wanted.confirm, output=not twice) as display:
-        shown = Shown(display, wanted, settings)
+    bounded = settings.limits is not None and settings.limits.cost is not None
+    with Display(console, code=not twice and not wanted.confirm, output=not twice, cost_limit=bounded) as display:
+        shown = Shown(display, wanted)
         session: Session | None = None
         try:
             with signals.held():
@@ -87,9 +88,8 @@ def _opened(settings: Settings, wanted: Wanted, display: Display) -> Session:
 class Shown:
     """Each event, where the command line wants it: on stderr for a person, on stdout as text or as JSON."""
 
-    def __init__(self, display: Display, wanted: Wanted, settings: Settings) -> None:
+    def __init__(self, display: Display, wanted: Wanted) -> None:
         self._display, self._wanted = display, wanted
-        self._bounded = settings.limits is not None and settings.limits.cost is not None
         self._streamed = StreamedAnswer(self._out) if wanted.stream else None
 
     def show(self, event: Event) -> None:
@@ -97,11 +97,6 @@ class Shown:
         if self._wanted.as_jsonl:
             self._out(codec.to_json(event) + "\n", as_json=True)
         self._display.show(self._streamed.take(event) if self._streamed is not None else event)
-        if isinstance(event, Usage) and event.cost is None and self._bounded:
-            self._bounded = False
-            self._display.screen.line(
-                "!", f"the price of {event.model!r} is not known, so the limit of cost does not hold", "yellow"
-            )
 
     def _out(self, text: str, *, as_json: bool = False) -> None:
         def write(piece: str) -> None:

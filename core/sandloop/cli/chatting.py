@@ -14,7 +14,7 @@ from sandloop.cli.files import save
 from sandloop.cli.finish import show_pictures, tell_checks, tell_cost
 from sandloop.display import Display
 from sandloop.errors import SandloopError
-from sandloop.events import InputFile, RunStarted
+from sandloop.events import CodeRan, InputFile, RunStarted
 from sandloop.files import FileLike, Inputs
 from sandloop.limits import Limits
 from sandloop.printable import printable
@@ -72,7 +72,7 @@ def _at_terminal(chat: Chat, settings: Settings, signals: Signals) -> None:
                 return
         except KeyboardInterrupt:
             signals.forget()
-            chat.say("stopped; the chat goes on")
+            chat.stopped()
 
 
 def _piped(chat: Chat) -> None:
@@ -89,6 +89,8 @@ class Chat:
     def __init__(self, session: Session, settings: Settings, screen: Screen, *, pictures: bool) -> None:
         self._session, self._screen, self._pictures = session, screen, pictures
         self._limits = settings.limits or Limits()
+        self._cost_limit = self._limits.cost is not None
+        """To be spoken of, where it can't hold."""
         self._code = True
         self._waiting: list[FileLike] = []
         """Files that go with the next question."""
@@ -104,6 +106,12 @@ class Chat:
     def say(self, text: str, sign: str = "·") -> None:
         """A line for the person."""
         self._screen.line(sign, text, "dim" if sign == "·" else "yellow")
+
+    def stopped(self) -> None:
+        """The question that was asked ended before its time."""
+        last = self._session.history[-1] if self._session.history else None
+        lost = isinstance(last, CodeRan) and last.state == "lost"
+        self.say("stopped; the chat goes on" + (", and the variables were lost" if lost else ""))
 
     def take(self, line: str) -> bool:
         """Do what a line means; False to end. An error of one question leaves the chat open."""
@@ -166,7 +174,8 @@ class Chat:
 
     def _ask(self, question: str) -> None:
         files, self._waiting, self._waiting_inputs = self._waiting, [], []
-        display = Display(self._screen.console, code=self._code, output=self._code, question=False)
+        shown = {"code": self._code, "output": self._code, "question": False, "cost_limit": self._cost_limit}
+        display = Display(self._screen.console, **shown)
         before = len(self._session.history)
         try:
             with display:
@@ -177,6 +186,7 @@ class Chat:
                 self.say("no new file was taken; /add them again", "!")
             raise
         finally:
+            self._cost_limit = display.cost_limit
             result = self._session.result
             if result is not None and result.events:
                 self._finish(result)

@@ -30,7 +30,9 @@ def _printed(ran: CodeRan) -> list[str]:
     said = [_with_cut(ran.stdout, ran.stdout_cut), _with_cut(ran.stderr, ran.stderr_cut)]
     if ran.error is not None and ran.error.traceback.strip() not in ran.stderr:
         said.append(ran.error.traceback)
-    if ran.stopped_by != "itself":
+    if ran.stopped_by == "declined":
+        said.append("[not run: it was not allowed]")
+    elif ran.stopped_by != "itself":
         said.append(f"[not run to its end: {ran.stopped_by}]")
     text = "\n".join(part.rstrip() for part in said if part.strip())
     return [fenced(text, "text")] if text else []

@@ -7,6 +7,7 @@ from sandloop.events import CodeRan, StoppedBy
 _STOPPED: dict[StoppedBy, str] = {
     "interrupt": "interrupted",
     "provider": "stopped by the provider",
+    "declined": "not run: you did not allow it",
 }
 
 
