@@ -15,7 +15,9 @@ import anyio
 
 from sandloop import codec
 from sandloop.carry import made_elsewhere, moved
+from sandloop.cells import cells_of
 from sandloop.checks import evidence, unsupported
+from sandloop.deadline import in_time
 from sandloop.errors import LimitReached, NativeUnavailable, Refused, SandloopError, UsageError
 from sandloop.events import (
     Answered,
@@ -32,9 +34,9 @@ from sandloop.events import (
     Resumed,
     RouteChosen,
     RunStarted,
+    StoppedBy,
     Usage,
 )
-from sandloop.extraction import extract
 from sandloop.files import FileLike, Inputs
 from sandloop.limits import Limits
 from sandloop.loop import Ask, Decline, Finish, Halt, Remind, next_step
@@ -257,9 +259,15 @@ class AsyncSession:
                 async for event in events:
                     for told in await self._record(event):
                         yield told
+        except (asyncio.CancelledError, GeneratorExit):
+            with anyio.CancelScope(shield=True):
+                await self._stopped("interrupt")
+            raise
         except Exception as error:
             if len(self.history) == start:
                 raise
+            for told in await self._stopped("time"):
+                yield told
             self.result = Result(events=tuple(self.history[start:]), store=self._store)
             last = await self._record(Failed(error=type(error).__name__, message=str(error)))
             self.result = Result(events=tuple(self.history[start:]), store=self._store)
@@ -272,6 +280,11 @@ class AsyncSession:
             self._busy = False
             self.result = Result(events=tuple(self.history[start:]), store=self._store)
             self._recorder.finish()
+
+    async def _stopped(self, by: StoppedBy) -> list[Event]:
+        """What became of the cell in whose middle the question ended, so that the model does not think that it never ran."""
+        ran, self._workspace.stopped = self._workspace.stopped, None
+        return await self._record(replace(ran, stopped_by=by)) if ran is not None else []
 
     async def _record(self, event: Event) -> list[Event]:
         """Into the history, at once, and onto the disk; with what the user should know of the latter, before a last event."""
@@ -312,7 +325,7 @@ class AsyncSession:
         native = False
         async with aclosing(self._choose()) as events:
             async for event in events:
-                native = isinstance(event, RouteChosen) and event.route == "native"
+                native = event.route == "native" if isinstance(event, RouteChosen) else native
                 yield event
         while True:
             match next_step(self.history, self.limits, seconds=time.monotonic() - began):
@@ -336,7 +349,7 @@ class AsyncSession:
                     if not allowed:
                         yield CodeRan(code_id=cell.code_id, exit_code=None, stopped_by="declined")
                         continue
-                    async with aclosing(self._in_time(self._workspace.run(cell), began)) as events:
+                    async with aclosing(in_time(self._workspace.run(cell), self.limits.seconds, began)) as events:
                         async for event in events:
                             yield event
                 case Remind(about=about, text=text):
@@ -390,11 +403,11 @@ class AsyncSession:
             show_pictures=self.settings.show_pictures is not False,
         )
         history = as_texts(self.history, self._own_from)
-        async with aclosing(self._in_time(self._provider.reply(history, turn), began)) as events:
+        async with aclosing(in_time(self._provider.reply(history, turn), self.limits.seconds, began)) as events:
             async for event in events:
                 yield self._priced(event) if isinstance(event, Usage) else event
                 if isinstance(event, ReplyEnded) and not native:
-                    for written in self._cells(event):
+                    for written in cells_of(event, self.history):
                         yield written
 
     def _priced(self, usage: Usage) -> Usage:
@@ -407,29 +420,3 @@ class AsyncSession:
 
     def _check(self, text: str) -> tuple[Check, ...]:
         return unsupported(text, evidence(self.history, self._store))
-
-    def _cells(self, reply: ReplyEnded) -> list[CodeWritten]:
-        written = [e for e in self.history if isinstance(e, CodeWritten)]
-        good = {e.code_id for e in self.history if isinstance(e, CodeRan) and e.ok}
-        found = extract(
-            reply,
-            tools_in_use=any(e.calls for e in self.history if isinstance(e, ReplyEnded) and e is not reply),
-            already_ran={e.source for e in written if e.code_id in good},
-        )
-        return [
-            CodeWritten(code_id=f"c{number}", language=cell.language, source=cell.source, origin=cell.origin, call_id=cell.call_id)
-            for number, cell in enumerate(found.cells, len(written) + 1)
-        ]
-
-    async def _in_time(self, events: AsyncGenerator[Event], began: float) -> AsyncGenerator[Event]:
-        """The events, until the question's wall time is over. The clock is set around each one, never across a yield."""
-        async with aclosing(events) as open_events:
-            while True:
-                try:
-                    async with asyncio.timeout(max(0.0, self.limits.seconds - (time.monotonic() - began))):
-                        event = await anext(open_events)
-                except StopAsyncIteration:
-                    return
-                except TimeoutError:
-                    raise LimitReached(limit="seconds", value=self.limits.seconds) from None
-                yield event

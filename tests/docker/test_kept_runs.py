@@ -250,6 +250,7 @@ def test_from_a_provider_to_the_local_sandbox_and_back_by_changing_the_model() -
             third = session.ask("And now?")
         asked_near = json.dumps(near.requests[0].json)
         asked_far = json.dumps(far.asked("POST", "/v1/messages")[-1].json)
+        assert "code_execution" in asked_far
     assert [e.route for e in session.history if isinstance(e, RouteChosen)] == ["native", "local", "native"]
     assert printed(second.events) == ["['b', '42']"]
     for kept in ("What is the sum of b?", SAYS, "print(42)", ANSWER, "made.csv", "the variables of that are gone"):

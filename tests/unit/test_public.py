@@ -23,6 +23,9 @@ def test_sync_and_async_share_their_signatures() -> None:
         assert first.parameters == second.parameters
     ours, theirs = inspect.signature(sandloop.Session), inspect.signature(sandloop.AsyncSession)
     assert ours.parameters == theirs.parameters
+    for call in ("resume", "change_model", "ask", "stream", "close"):
+        first, second = (inspect.signature(getattr(cls, call)) for cls in (sandloop.Session, sandloop.AsyncSession))
+        assert first.parameters == second.parameters
 
 
 def test_importing_and_helping_load_no_vendor_no_docker_and_no_pydantic() -> None:
