@@ -117,6 +117,16 @@ def test_the_facts_of_a_model_hold_no_key(monkeypatch: pytest.MonkeyPatch) -> No
     assert '"temperature": 0' in facts
 
 
+def test_a_recording_that_changed_is_another_model(tmp_path: Path) -> None:
+    path = tmp_path / "run.jsonl"
+    path.write_text("{}")
+    model = SuiteModel(model=f"replay:{path}")
+    before = key(model=model)
+    assert key(model=model) == before
+    path.write_text("{} ")
+    assert key(model=model) != before
+
+
 def test_a_model_that_nobody_offers_is_known_before_anything_is_asked() -> None:
     with pytest.raises(UnknownModel, match="'cluade'"):
         way_of(SuiteModel(model="cluade"), SUITE, Settings(), {})

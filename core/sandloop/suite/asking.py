@@ -23,6 +23,7 @@ from sandloop.suite.planned import Slot
 
 HOPELESS = (MissingKey, MissingExtra, KeyRefused, ModelNotFound)
 """Errors that the next question would meet again."""
+MAX_MESSAGE = 5_000
 KEPT = 1_000_000
 """Runs in the results' folder: none goes by itself, since each is an answer that was paid for."""
 
@@ -68,7 +69,7 @@ class Asker:
         return Asked(
             run=slot.result.id if slot.result is not None else "",
             error=type(error).__name__ if error else "",
-            message=codec.clean_text(_sentence(error)) if error else "",
+            message=codec.clean_text(_sentence(error))[:MAX_MESSAGE] if error else "",
             seconds=round(time.monotonic() - began, 3),
             at=at,
         )

@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from sandloop.events import InputFile
@@ -17,6 +18,8 @@ from sandloop.limits import Limits
 from sandloop.plugins import choose_model, provider_factory
 from sandloop.settings import Route, Settings, resolve
 from sandloop.suite.model import Question, Suite, SuiteModel
+
+MAX_CONTENT = 50_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,8 +73,20 @@ def model_facts(name: str, settings: Settings) -> dict[str, Any]:
     else:
         choice, _ = choose_model(replace(settings, model=name))
         provider, model, base_url, parameters = choice.provider, choice.model, choice.base_url, dict(choice.parameters)
-    default = provider_factory(provider).default_model
-    return {"name": name, "provider": provider, "model": model or default, "base_url": base_url, "parameters": parameters}
+    model = model or provider_factory(provider).default_model
+    facts = {"name": name, "provider": provider, "model": model, "base_url": base_url, "parameters": parameters}
+    return facts | ({"content": content} if (content := _content(model or "")) else {})
+
+
+def _content(model: str) -> str:
+    """The hash of a model that is a small file on this machine, such as a recording; empty for any other."""
+    try:
+        path = Path(model)
+        if not path.is_file() or path.stat().st_size > MAX_CONTENT:
+            return ""
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except (OSError, ValueError):
+        return ""
 
 
 def key_of(question: Question, files: Sequence[InputFile], way: Way) -> str:

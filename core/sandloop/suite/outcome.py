@@ -48,6 +48,7 @@ class Verdict:
     run: str = ""
     """The run's id; empty when there is none."""
     answer: str = ""
+    """Its first 50,000 characters."""
     outcomes: tuple[Outcome, ...] = ()
     error: str = ""
     """The class name of the error that ended the run."""

@@ -15,6 +15,8 @@ from sandloop.suite.new import Way, expected_hash, key_of
 from sandloop.suite.outcome import QuestionOutcome, Status, Verdict
 
 NO_RUN = Asked(run="")
+MAX_ANSWER = 50_000
+"""Characters of an answer in the results; the run has all."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -41,7 +43,7 @@ class Slot:
             status=status,
             key=self.key,
             run=ended.run,
-            answer=result.text if result is not None and result.answered else "",
+            answer=result.text[:MAX_ANSWER] if result is not None and result.answered else "",
             error=ended.error,
             message=ended.message,
             seconds=ended.seconds,
