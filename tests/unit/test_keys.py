@@ -228,7 +228,7 @@ def test_a_keyring_that_keeps_nothing_or_not_safely_counts_as_none(number: int, 
 def test_a_locked_keyring_leaves_the_key_to_the_file_and_says_why(backend: FakeKeyring, at_home: dict[str, str]) -> None:
     backend.locked = True
     kept = keep(NAME, KEY, at_home)
-    assert (kept.where, kept.note) == ("file", "KeyringLocked: it is locked")
+    assert (kept.where, kept.note) == ("file", "the system's keyring can't be used: KeyringLocked: it is locked")
     with pytest.raises(KeyStoreFailed, match=r"it is locked\. Unlock it, and try again"):
         keep(NAME, KEY, {"SANDLOOP_KEYS": "keyring"})
 
@@ -266,7 +266,7 @@ def test_a_slip_in_the_choice_of_the_store_is_named(said: str, error: str) -> No
 def test_with_the_store_off_nothing_is_kept_or_found(at_home: dict[str, str]) -> None:
     off = {"SANDLOOP_KEYS": "off"}
     assert (find_key([NAME], off), where_kept([NAME], off), kept_names(off), forget(NAME, off)) == (None, None, {}, None)
-    with pytest.raises(KeyStoreFailed, match="keys are kept nowhere"):
+    with pytest.raises(KeyStoreFailed, match="means that none is kept"):
         keep(NAME, KEY, off)
 
 

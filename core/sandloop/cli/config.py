@@ -88,9 +88,9 @@ def init(
     from sandloop.settings.starter import starter
 
     with ending_well():
-        path = user_file(os.environ) if user else Path(PROJECT).absolute()
+        path = user_file(os.environ) if user else Path(PROJECT)
         write_new(path, starter(user=user), private=user, force=force)
-        put(str(path))
+        put(str(path.absolute()))
 
 
 def _show(everything: bool, as_json: bool) -> None:

@@ -43,8 +43,7 @@ def keep(
         variable, note = _variable(name, profiles)
         key = _checked(_asked(variable))
         kept = keep_key(variable, key, os.environ, on_wait=_waiting)
-        if kept.note:
-            _say(f"not in the system's keyring: {kept.note}")
+        _say(kept.note)
         if os.environ.get(variable):
             _say(f"{variable} is also set in the environment, which wins")
         _say(note)

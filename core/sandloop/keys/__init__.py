@@ -124,7 +124,9 @@ def keep(name: str, key: str, environ: Mapping[str, str], *, on_wait: Callable[[
     """
     store = store_of(environ)
     if store is None:
-        raise KeyStoreFailed(where="SANDLOOP_KEYS=off", said="keys are kept nowhere", do=f"Unset it, or set {name} instead")
+        raise KeyStoreFailed(
+            where="SANDLOOP_KEYS=off", said="means that none is kept", do=f"Unset it, or set {name} in the environment"
+        )
     note = ""
     if store.keyring:
         from sandloop.keys import ring
@@ -138,9 +140,11 @@ def keep(name: str, key: str, environ: Mapping[str, str], *, on_wait: Callable[[
         except KeyStoreFailed as error:
             if not store.values or not error.is_ring:
                 raise
-            note = error.said
+            note = f"the system's keyring {error.said}"
         if not store.values:
-            raise KeyStoreFailed(where="the system's keyring", said=note, do="Unset SANDLOOP_KEYS to keep keys in a file")
+            raise KeyStoreFailed(
+                where="the system's keyring", said=f"can't be used: {note}", do="Unset SANDLOOP_KEYS to keep keys in a file"
+            )
     store.file.write(name, key)
     return Kept(where="file", what=str(store.file.path), note=note)
 

@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import secrets
+import shlex
 import stat
 import time
 from collections.abc import Callable, Generator
@@ -81,7 +82,7 @@ class KeysFile:
             raise self._failed("is in a folder that is a link", f"Make {parent} a folder of your own")
         folder = os.open(parent, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         try:
-            self._refuse_open(os.fstat(folder), f"is in a folder, {parent}, that", f"chmod 700 {parent}")
+            self._refuse_open(os.fstat(folder), f"is in a folder, {parent}, that", f"chmod 700 {shlex.quote(str(parent))}")
             yield folder
         finally:
             os.close(folder)
@@ -95,7 +96,7 @@ class KeysFile:
         except FileNotFoundError:
             return {}
         with os.fdopen(number, "rb") as file:
-            self._refuse_open(os.fstat(number), "", f"chmod 600 {self.path}")
+            self._refuse_open(os.fstat(number), "", f"chmod 600 {shlex.quote(str(self.path))}")
             if not stat.S_ISREG(os.fstat(number).st_mode):
                 raise self._failed("is not a file", "Name another one in SANDLOOP_KEYS")
             return self._parsed(file.read(MAX_BYTES + 1))

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 SERVICE = "sandloop"
 READ_SECONDS = 10.0
-CHANGE_SECONDS = 60.0
+CHANGE_SECONDS = 30.0
 """Time to unlock it: the keyring may ask for a password in a window of its own."""
 QUIET_SECONDS = 0.5
 RECOMMENDED = 1
@@ -31,7 +31,7 @@ def get(name: str, *, seconds: float = READ_SECONDS) -> str | None:
     try:
         return _in_time(seconds, lambda: opened().get_password(SERVICE, name), do=do)
     except NoRing as error:
-        raise _failed(str(error), do) from None
+        raise _failed(f"can't be used: {error}", do) from None
 
 
 def put(name: str, key: str, *, on_wait: Callable[[], None] | None = None, seconds: float = CHANGE_SECONDS) -> str:
@@ -59,7 +59,7 @@ def remove(name: str, *, on_wait: Callable[[], None] | None = None) -> None:
     try:
         _in_time(CHANGE_SECONDS, removed, do=do, on_wait=on_wait)
     except NoRing as error:
-        raise _failed(str(error), do) from None
+        raise _failed(f"can't be used: {error}", do) from None
 
 
 def opened() -> KeyringBackend:
@@ -100,7 +100,7 @@ def _in_time(seconds: float, action: Callable[[], T], *, do: str, on_wait: Calla
     if isinstance(failed[0], NoRing):
         raise failed[0]
     said = f"{type(failed[0]).__name__}: {failed[0]}"
-    raise _failed((said.replace(secret, "[key]") if secret else said)[:300], do)
+    raise _failed(f"can't be used: {(said.replace(secret, '[key]') if secret else said)[:300]}", do)
 
 
 def _failed(said: str, do: str) -> KeyStoreFailed:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from sandloop.errors import BadSetting
+from sandloop.errors import BadFile, BadSetting
 from sandloop.settings.files import PROJECT, parsed, read_text
 from sandloop.settings.hidden import quoted
 from sandloop.settings.layers import Layer, file_layer
@@ -43,9 +43,10 @@ class Report:
 
 
 def layer_of(path: Path, user: Path) -> Layer:
-    """A file as the layer that it would be: by the name of a project's file, or else as the user's own. Raises `BadSetting`."""
+    """A file as the layer that it would be: by the name of a project's file, or else as the user's own. Raises `BadFile`."""
     if not path.is_file():
-        raise BadSetting(name=str(path), why="is no file of settings that could be checked")
+        why = "is not a file" if path.exists() else "does not exist"
+        raise BadFile(name=str(path), why=why, do="Name a file of settings")
     return file_layer("project" if path.name == PROJECT and path.resolve() != user.resolve() else "user", path, user)
 
 
