@@ -20,7 +20,7 @@ MAGNITUDES = {
     "trillion": 1e12,
 }  # fmt: skip
 """What a word behind a number multiplies it with, in lower case."""
-_LIST_MARKER = re.compile(r"(?m)^\s*(?:#+\s*)?\d{1,3}[.)]\s")
+_LIST_MARKER = re.compile(r"(?m)^[^\S\n]*(?:#+[^\S\n]*)?\d{1,3}[.)]\s")
 _FENCES = ("```", "~~~")
 _BLANKS = re.compile(r"[\u00a0\u202f\u2009'’ ]")
 

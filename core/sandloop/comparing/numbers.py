@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from sandloop.comparing.comparison import NumberRow
 from sandloop.comparing.labels import likeness, opposed, words_of
@@ -16,6 +17,8 @@ from sandloop.comparing.stated import Stated, can_be_one, repeated, same, stated
 
 MAX_ROWS = 400
 """Numbers that are told apart, over all answers."""
+MEMBERS_READ = 4
+"""Answers that a number is held against to find out whether it is about the same thing."""
 ALIKE = 0.5
 """From here on, labels alone make two numbers one thing."""
 _EQUAL, _CLOSE, _NEITHER_COUNTED = 0.35, 0.1, 0.3
@@ -95,7 +98,8 @@ def _add(rows: list[Row], position: int, numbers: Sequence[Stated], known: _Know
     index = _index(rows)
     for at, number in enumerate(numbers):
         for row in _candidates(number, index, rows):
-            score = max(_score(number, position, member, other, known) for other, member in rows[row].members.items())
+            members = islice(rows[row].members.items(), MEMBERS_READ)
+            score = max(_score(number, position, member, other, known) for other, member in members)
             if score > 0:
                 pairs.append((score, row, at))
     pairs.sort(key=lambda pair: (-pair[0], abs(pair[1] - pair[2]), pair[2]))

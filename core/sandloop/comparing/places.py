@@ -133,7 +133,7 @@ def _lines(text: str) -> list[_Line]:
 
 
 def _is_separator(line: str) -> bool:
-    return "|" in line and _SEPARATOR.fullmatch(line) is not None
+    return "|" in line and len(line) <= 2_000 and _SEPARATOR.fullmatch(line) is not None
 
 
 def _cells(line: str) -> tuple[str, ...]:

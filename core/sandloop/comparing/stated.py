@@ -14,9 +14,9 @@ from sandloop.comparing.places import Place, Span, places
 from sandloop.comparing.units import BEFORE, BEHIND, NONE, Unit, comparable, unit_of
 from sandloop.numbers import DIGITS, EXPONENT, MAGNITUDES, decimal_readings, without_markup
 
-MAX_CHARACTERS = 120_000
+MAX_CHARACTERS = 60_000
 """Of an answer that are read: the beginning and the end of a longer one."""
-MAX_NUMBERS = 250
+MAX_NUMBERS = 150
 """Of an answer that are aligned, the first ones."""
 _NUMBER = re.compile(
     rf"(?P<before>{BEFORE})?[ \u00a0]?(?P<sign>(?<![\w.,)\]%])[-−–+])?(?P<before2>(?<=[-−+]){BEFORE})?"

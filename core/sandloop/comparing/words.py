@@ -9,15 +9,19 @@ from typing import Literal, TypeAlias
 
 from sandloop.comparing.comparison import NumberRow
 from sandloop.comparing.dates import MONTH_NAMES, MONTHS
-from sandloop.comparing.labels import one_form, words_of
+from sandloop.comparing.labels import ASPECTS, one_form, words_of
 from sandloop.comparing.stated import plain
 from sandloop.comparing.units import NONE, unit_of
-from sandloop.numbers import without_markup
+from sandloop.numbers import MAGNITUDES, without_markup
 
 Kind: TypeAlias = Literal["yes or no", "month", "weekday", "name"]
 LONGEST_NAMED = 25
 """Words of an answer in which a name is looked for; a longer one is a text for the reader."""
 _READ = 4_000
+_ASKS_NAME = re.compile(
+    r"\b(?:which|who|whose|whom|where|name|names|called)\b|\bwhat\s+(?!is|are|was|were|does|do|did|has|have|share|percentage)\w+",
+    re.I,
+)
 _ASKS_YES = re.compile(r"\W*(?:is|are|was|were|do|does|did|has|have|can|could|will|would|should)\b", re.IGNORECASE)
 _YES = re.compile(r"\W*(yes|no|true|false)\b", re.IGNORECASE)
 _NO_WORDS = ("no", "false")
@@ -75,18 +79,22 @@ def _one(a: str, b: str) -> bool:
 def word_row(answers: Sequence[str | None], question: str) -> WordRow | None:
     """What the answers say in a word; None when fewer than two do."""
     kind = kind_of(question)
+    if kind is None:
+        return None
     found = {at: word for at, answer in enumerate(answers) if answer is not None and (word := said(answer, kind, question))}
     return WordRow(kind, found) if len(found) > 1 else None
 
 
-def kind_of(question: str) -> Kind:
-    """What kind of word answers the question."""
+def kind_of(question: str) -> Kind | None:
+    """What kind of word answers the question; None for one that asks for a number or a text."""
     words = words_of(question)
     if _ASKS_YES.match(question):
         return "yes or no"
     if "weekday" in words or re.search(r"\bday of the week\b", question, re.IGNORECASE):
         return "weekday"
-    return "month" if re.search(r"\b(?:which|what|in which|name the)\s+(?:\w+\s+){0,2}month\b", question, re.IGNORECASE) else "name"
+    if re.search(r"\b(?:which|what|in which|name the)\s+(?:\w+\s+){0,2}month\b", question, re.IGNORECASE):
+        return "month"
+    return "name" if _ASKS_NAME.search(question) else None
 
 
 def said(answer: str, kind: Kind, question: str) -> Word | None:
@@ -141,7 +149,8 @@ def _name(text: str, question: str) -> Word | None:
     left: dict[str, str] = {}
     for word in words:
         form = one_form(word)
-        if form not in asked and words_of(word) and unit_of(word) is NONE and form not in _LEADS and len(word) > 1:
+        told = form in asked or form in ASPECTS or form in _LEADS or form in MAGNITUDES
+        if not told and words_of(word) and unit_of(word) is NONE and len(word) > 1:
             left.setdefault(form, word)
     if not 1 <= len(left) <= 3:
         return None
