@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -93,7 +94,9 @@ def _read(sources: list[str]) -> _Seen:
         if room < 0:
             break
         try:
-            tree = ast.parse(source)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # what is odd about a model's code is not for our user's screen
+                tree = ast.parse(source)
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             continue  # magics, other versions, nesting beyond all measure
         for node in ast.walk(tree):
