@@ -85,7 +85,7 @@ class ResultFile:
     def _opened(self) -> BinaryIO:
         try:
             return self.path.open("rb")
-        except FileNotFoundError:
+        except (FileNotFoundError, ValueError):
             raise UsageError(
                 f"The bytes of {self.name!r} are not here. Save files before the result goes, or use to_json(files=True)."
             ) from None

@@ -146,8 +146,8 @@ class AsyncSession:
             UsageError: There is no such run. The first question raises `BadFile` when an input is gone or was changed.
         """
         layer = settings or Settings()
-        found = run if isinstance(run, Run) else find_run(run, runs_folder(layer))
-        before = past(found)
+        folder = runs_folder(layer)
+        before = past(run if isinstance(run, Run) else find_run(run, folder), folder)
         chosen = model or layer.model or before.model
         if packages is None and not (layer.sandbox or resolve(layer).sandbox or SandboxOptions()).packages:
             packages = before.packages or None
@@ -374,7 +374,7 @@ class AsyncSession:
         else:
             chosen = Chosen("local", "you are asked before code runs")
         made = made_elsewhere(self.history) if chosen.route == "local" else ()
-        carried = self._inputs.carry((e, self._store.path(e.sha256)) for e in made)
+        carried = self._inputs.carry((e, self._store.path(e.sha256)) for e in made if self._store.has(e.sha256))
         yield RouteChosen(
             route=chosen.route,
             provider=name,
@@ -384,7 +384,8 @@ class AsyncSession:
         )
         if (move := moved(self.history)) is not None:
             yield Noted(about="sandbox", text=move.for_user)
-        for note in carried.notes:
+        gone = [e.name for e in made if not self._store.has(e.sha256)]
+        for note in [*carried.notes, *([f"No longer kept, so not there: {', '.join(gone)}."] if gone else [])]:
             yield Noted(about="file", text=note)
         if chosen.route == "local":
             preview = self.settings.preview is not False

@@ -32,5 +32,5 @@ def seconds_between(moment: str, now: float) -> float:
     """Seconds from a moment in ISO 8601 to now; 0 when it is none."""
     try:
         return now - datetime.fromisoformat(moment).timestamp()
-    except ValueError:
+    except (ValueError, OverflowError, OSError):
         return 0.0

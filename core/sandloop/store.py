@@ -41,8 +41,15 @@ class FileStore:
             raise ValueError(f"not a SHA-256: {sha256!r}")
         own = self.folder / sha256
         if self.also and not own.exists():
-            return next((kept for folder in self.also if (kept := folder / sha256).exists()), own)
+            return next((kept for folder in self.also if _is_file(kept := folder / sha256)), own)
         return own
+
+    def has(self, sha256: str) -> bool:
+        """Whether the bytes with that sum are here."""
+        try:
+            return self.path(sha256).is_file()
+        except ValueError:
+            return False
 
     async def add(
         self, name: str, chunks: AsyncIterator[bytes], *, code_id: str | None = None, change: Literal["new", "changed"] = "new"
@@ -97,3 +104,8 @@ class FileStore:
             raise ValueError(f"content does not have the SHA-256 {sha256}")
         with writing(self.folder.parent):
             (self.folder / sha256).write_bytes(content)
+
+
+def _is_file(path: Path) -> bool:
+    """Whether it is a file of its own: in a folder that others may have made, a link could lead to anything of the user's."""
+    return path.is_file() and not path.is_symlink() and not path.parent.is_symlink()

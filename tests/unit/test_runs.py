@@ -20,6 +20,7 @@ from sandloop.events import Answered, Event, Failed, InputFile, RunStarted, Sand
 from sandloop.ports import LocalFile
 from sandloop.runs import Run, find_run, list_runs, remove_run, runs_folder
 from sandloop.runs.kept import open_run, recording_path
+from sandloop.runs.past import past
 from sandloop.runs.place import EVENTS, RUN, new_id
 from sandloop.runs.reading import parsed
 from sandloop.runs.removal import remove_oldest
@@ -338,3 +339,48 @@ def test_a_run_that_others_wrote_can_name_no_file_outside(folder: Path) -> None:
     inputs = [{"name": "x", "size": 1, "sha256": "../../etc/passwd", "mime": "m", "original": None}, "nonsense", {"name": 1}]
     (run / "inputs.json").write_text(json.dumps(inputs))
     assert open_run(run).inputs() == ()
+
+
+async def test_a_link_in_a_run_that_others_wrote_is_not_followed(folder: Path, keeper: Keeper, tmp_path: Path) -> None:
+    await keeper.begin()
+    made = await keeper.made("a.csv", b"a")
+    await keeper.take(made, *happened())
+    await keeper.end()
+    kept = find_run("last", folder)
+    (tmp_path / "secret").write_text("secret")
+    content = kept.folder / "content"
+    (content / made.sha256).unlink()
+    (content / made.sha256).symlink_to(tmp_path / "secret")
+    with pytest.raises(UsageError):
+        kept.result().files["a.csv"].bytes()
+    (content / made.sha256).unlink()
+    content.rename(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere" / made.sha256).write_text("secret")
+    content.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(UsageError):
+        kept.result().files["a.csv"].bytes()
+
+
+async def test_a_run_from_elsewhere_says_not_what_is_installed_and_allowed(folder: Path, keeper: Keeper, tmp_path: Path) -> None:
+    first = await keeper.begin("One?")
+    await keeper.take(SandboxOpened(sandbox="docker", id="x", packages=("left-pad",)), *happened())
+    await keeper.end()
+    second = await keeper.keep("Two?")
+    before = past(find_run(second, folder), folder)
+    assert [run.id for run in before.runs] == [first, second]
+    assert (before.own, before.packages, before.missing) == (True, ("left-pad",), "")
+    foreign = past(find_run(second, folder), tmp_path)
+    assert (foreign.own, foreign.packages) == (False, None)
+    remove_run(folder, first)
+    alone = past(find_run(second, folder), folder)
+    assert ([run.id for run in alone.runs], alone.missing) == ([second], first)
+    assert len(alone.notes()) == 1
+
+
+@pytest.mark.parametrize("before", ["..", "../../etc", "20260101-000000-aaaaaa", "x" * 5000, ""])
+def test_a_run_can_name_no_folder_but_a_run_before_it(folder: Path, before: str) -> None:
+    run = folder / "20260101-000000-aaaaaa"
+    run.mkdir(parents=True)
+    (run / EVENTS).write_text("".join(lines(sample())))
+    (run / RUN).write_text(json.dumps({"status": "answered", "previous": before, "at": "0001-01-01T00:00:00+23:00"}))
+    assert len(past(open_run(run), folder).runs) == 1

@@ -133,6 +133,7 @@ def _find(reference: str) -> Run:
 def _exported(run: Run, kind: str) -> str:
     from sandloop.errors import UsageError
     from sandloop.runs.past import past
+    from sandloop.runs.place import runs_folder
 
     if not run.events:
         raise UsageError(f"Nothing can be read of the run {run.id}: {run.broken or 'it holds no events'}. Name another.")
@@ -140,11 +141,11 @@ def _exported(run: Run, kind: str) -> str:
         case "ipynb":
             from sandloop.export import as_notebook
 
-            return as_notebook([one.result() for one in past(run).runs])
+            return as_notebook([one.result() for one in past(run, runs_folder()).runs])
         case "py":
             from sandloop.export import as_script
 
-            return as_script([one.result() for one in past(run).runs])
+            return as_script([one.result() for one in past(run, runs_folder()).runs])
         case "html":
             from sandloop.report import run_report
 

@@ -17,6 +17,7 @@ from sandloop.cli.ends import stdout_is_terminal
 from sandloop.events import CodeRan, Failed, FellBack, Noted, RunStarted
 from sandloop.export.pieces import ended_how
 from sandloop.feedback import head_and_tail
+from sandloop.names import clean_path
 from sandloop.printable import printable
 from sandloop.result import Result, Step
 from sandloop.runs import Run, RunSummary
@@ -80,7 +81,8 @@ def _parts(run: Run, result: Result) -> Iterator[RenderableType]:
     if result.checks:
         yield Text(f"! in no output, file or question: {', '.join(printable(c.number) for c in result.checks)}", "yellow")
     for file in result.files:
-        yield Text(f"+ {run.files_folder / file.name} ({human_size(file.size)}, {file.mime})", "green")
+        path = run.files_folder / clean_path(file.name)
+        yield Text(f"+ {printable(str(path))} ({human_size(file.size)}, {printable(file.mime)})", "green")
 
 
 def _facts(run: Run, result: Result) -> Table:
@@ -155,7 +157,7 @@ def _when(at: str) -> str:
     """In the time of this machine."""
     try:
         return f"{datetime.fromisoformat(at).astimezone():%Y-%m-%d %H:%M}"
-    except ValueError:
+    except (ValueError, OverflowError, OSError):  # a year that this machine's calendar has not
         return printable(at)
 
 

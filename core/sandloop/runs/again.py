@@ -13,6 +13,7 @@ from sandloop.bridge import iterate
 from sandloop.errors import BadSetting, UsageError
 from sandloop.events import CodeRan, CodeWritten, Event, FileMade, InputFile, Resumed, RouteChosen, SandboxOpened
 from sandloop.limits import Limits
+from sandloop.names import clean_component
 from sandloop.options import SandboxOptions
 from sandloop.ports import LocalFile
 from sandloop.runs.differences import CellAgain, Replayed, cell_differs, environment_differs, files_differ
@@ -76,15 +77,16 @@ class _Again:
     """One run again."""
 
     def __init__(self, run: Run | str, layer: Settings) -> None:
-        found = run if isinstance(run, Run) else find_run(run, runs_folder(layer))
-        before = past(found)
+        folder = runs_folder(layer)
+        found = run if isinstance(run, Run) else find_run(run, folder)
+        before = past(found, folder)
         self._past = _since_resumed(before)
         self._run = found
         self._steps = list(_steps(self._past))
         if not any(isinstance(step, _Cell) for step in self._steps):
             raise UsageError(f"The run {found.id} ran no code, so there is nothing to run again. `sandloop runs show` shows it.")
         now = resolve(layer)
-        self._limits = layer.limits or _limits(found.environment.get("limits")) or now.limits or Limits()
+        self._limits = layer.limits or (_limits(found.environment.get("limits")) if before.own else None) or now.limits or Limits()
         options = now.sandbox or SandboxOptions()
         packages = before.packages
         self._options = options if packages is None or options.packages else replace(options, packages=packages)
@@ -115,11 +117,12 @@ class _Again:
     async def _put(self, workspace: Workspace, carried: Sequence[InputFile]) -> AsyncGenerator[Event]:
         """Files of a provider's code that went along then. One that the code has made again here is there already."""
         made = {file.name for file in self._made}
-        files = [LocalFile(file=file, path=self._store.path(file.sha256)) for file in carried if file.name not in made]
-        gone = [file.file.name for file in files if not file.path.exists()]
+        wanted = [replace(file, name=clean_component(file.name)) for file in carried if file.name not in made]
+        files = [LocalFile(file=file, path=self._store.path(file.sha256)) for file in wanted if self._store.has(file.sha256)]
+        gone = [file.name for file in wanted if not self._store.has(file.sha256)]
         if gone:
             self._notes.append(f"Files that were made before are no longer kept: {', '.join(gone)}.")
-        async for event in workspace.prepare([file for file in files if file.path.exists()], preview=False):
+        async for event in workspace.prepare(files, preview=False):
             yield event
 
     async def _cell(self, workspace: Workspace, cell: _Cell) -> AsyncGenerator[Event]:
@@ -175,7 +178,7 @@ class _Again:
             return None
         try:
             return self._store.path(made.sha256).read_bytes().decode("utf-8")
-        except (OSError, UnicodeDecodeError):
+        except (OSError, ValueError):
             return None
 
 

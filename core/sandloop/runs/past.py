@@ -9,10 +9,11 @@ from typing import Any
 
 from sandloop.errors import BadFile
 from sandloop.events import Event, InputFile, Noted, ReplyEnded, RouteChosen
+from sandloop.names import clean_component
 from sandloop.ports import LocalFile
 from sandloop.runs.contents import why_gone
 from sandloop.runs.kept import KeptInput, Run, open_run
-from sandloop.runs.place import CONTENT
+from sandloop.runs.place import CONTENT, is_id
 from sandloop.settings import Route, route_named
 
 MOST_QUESTIONS = 10_000
@@ -26,6 +27,8 @@ class Past:
     """The oldest first."""
     missing: str = ""
     """The id of an earlier question that is not kept any more; empty when all are."""
+    own: bool = True
+    """Whether it was kept here. One from elsewhere may have been made by anybody, and says not what is installed and allowed."""
 
     @property
     def last(self) -> Run:
@@ -46,7 +49,9 @@ class Past:
 
     @property
     def packages(self) -> tuple[str, ...] | None:
-        """Those of its local sandbox; None when there was none."""
+        """Those of its local sandbox; None when there was none, or when somebody else wrote the run."""
+        if not self.own:
+            return None
         sandbox: Any = self.last.environment.get("sandbox")
         packages: Any = sandbox.get("packages") if isinstance(sandbox, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
         return tuple(str(p) for p in packages) if isinstance(packages, list) else None  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
@@ -73,28 +78,34 @@ class Past:
 
     def notes(self) -> list[Noted]:
         """What of the conversation is not here any more."""
+        foreign = [] if self.own else ["The run is from elsewhere, so its packages and limits are not taken over."]
         broken = [f"Of the run {run.id} {run.broken}." for run in self.runs if run.broken]
         gone = (
             [f"The question before {self.runs[0].id} is no longer kept, so the model does not know of it."] if self.missing else []
         )
-        return [Noted(about="run", text=text) for text in gone + broken]
+        return [Noted(about="run", text=text) for text in foreign + gone + broken]
 
     def inputs(self) -> list[LocalFile]:
         """All input files. Raises `BadFile` when the content of one is gone or was changed."""
         return [local_input(kept) for kept in self.last.inputs()]
 
 
-def past(run: Run) -> Past:
-    """The conversation up to that run, as far as its runs are kept."""
+def past(run: Run, folder: Path | None) -> Past:
+    """The conversation up to that run, as far as its runs are kept.
+
+    Args:
+        folder: Where runs of our own are kept.
+    """
+    own = folder is not None and run.folder.resolve().parent == folder.resolve()
     runs = [run]
-    seen = {run.id}
-    while (before := runs[0].summary.previous) is not None and before not in seen and len(runs) < MOST_QUESTIONS:
-        seen.add(before)
+    while (before := runs[0].summary.previous) is not None and len(runs) < MOST_QUESTIONS:
+        if not is_id(before) or before in {one.id for one in runs}:
+            break
         try:
-            runs.insert(0, open_run(run.folder.parent / Path(before).name))
+            runs.insert(0, open_run(run.folder.parent / before))
         except BadFile:
-            return Past(tuple(runs), missing=before)
-    return Past(tuple(runs))
+            return Past(tuple(runs), missing=before, own=own)
+    return Past(tuple(runs), own=own)
 
 
 def local_input(kept: KeptInput) -> LocalFile:
@@ -103,7 +114,7 @@ def local_input(kept: KeptInput) -> LocalFile:
         why = why_gone(kept.size, kept.original)
         raise BadFile(name=kept.name, why=why, do="Put the file of then back there, or ask anew with the files of today")
     return LocalFile(
-        file=InputFile(name=kept.name, size=kept.size, mime=kept.mime, sha256=kept.sha256),
+        file=InputFile(name=clean_component(kept.name), size=kept.size, mime=kept.mime, sha256=kept.sha256),
         path=kept.path,
     )
 
