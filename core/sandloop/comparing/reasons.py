@@ -83,7 +83,9 @@ def _sizes(one: Facts, others: Sequence[Facts]) -> tuple[int, int, int]:
 
 
 def unsupported(one: Facts, others: Sequence[Facts], number: str) -> str | None:
-    """The number stands in none of its outputs."""
+    """The number stands in none of its outputs, and all numbers of the others do in theirs."""
+    if any(other.unsupported for other in others):
+        return None
     named = {text.strip() for text in one.unsupported}
     return "that number stands in none of its outputs" if number.strip() in named or _digits(number) in named else None
 
