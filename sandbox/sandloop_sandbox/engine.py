@@ -165,6 +165,8 @@ def _connect(where: str, listener: tuple[int, ...]) -> Engine:
     with translated(where):
         # The pool holds a connection for each session's line.
         client = docker.APIClient(version="auto", timeout=int(TIMEOUT_SECONDS), max_pool_size=64, **_settings(where))
+        # No proxy leads to this machine; looking for one at each request would fail while another thread changes the environment.
+        client.trust_env = not is_local(where)
         info: dict[str, Any] = client.info()
         name = engine_name(client.version())
         host = check_info(info, name)

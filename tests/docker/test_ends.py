@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 import traceback
 from collections.abc import Callable
@@ -259,3 +260,23 @@ async def test_eight_sessions_open_at_once(open_session: Open) -> None:
         for _ in range(8):
             tasks.start_soon(use)
     assert results == ["2"] * 40
+
+
+async def test_an_engine_on_this_machine_is_asked_whatever_another_thread_does_to_the_environment(engine: Engine) -> None:
+    over = threading.Event()
+
+    def change() -> None:
+        while not over.is_set():
+            for number in range(200):
+                os.environ[f"OF_TEST_{number}"] = "1"
+            for number in range(200):
+                del os.environ[f"OF_TEST_{number}"]
+
+    changing = threading.Thread(target=change)
+    changing.start()
+    try:
+        for _ in range(200):
+            engine.labelled("sandloop.nobody")
+    finally:
+        over.set()
+        changing.join()
