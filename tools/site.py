@@ -22,9 +22,10 @@ BESIDE = "files"
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
     """`decisions/` in the navigation stands for all of them, in order."""
-    nav: list[Any] = config.nav or []
+    options: Any = config
+    nav: list[Any] = options.nav or []
     decisions = [f"decisions/{path.name}" for path in sorted((ROOT / "docs/decisions").glob("*.md"))]
-    config.nav = [{"Decisions": decisions} if entry == {"Decisions": "decisions/"} else entry for entry in nav]
+    options.nav = [{"Decisions": decisions} if entry == {"Decisions": "decisions/"} else entry for entry in nav]
     return config
 
 

@@ -17,6 +17,14 @@ from sandloop_sandbox.engine import Engine
 NOTEBOOK = Path(__file__).parents[2] / "examples/notebook.ipynb"
 
 
+def read() -> Any:
+    """The example. `nbformat` has no types."""
+    functions: Any = nbformat
+    notebook = functions.read(NOTEBOOK, 4)
+    functions.validate(notebook)
+    return notebook
+
+
 @dataclass
 class Ran:
     """A notebook that was run."""
@@ -50,7 +58,7 @@ class Watching(NotebookClient):
 def ran(tmp_path_factory: pytest.TempPathFactory, engine: Engine) -> Ran:
     folder = tmp_path_factory.mktemp("notebook")
     shutil.copytree(NOTEBOOK.parent, folder / "examples")
-    notebook = nbformat.read(NOTEBOOK, 4)
+    notebook = read()
     settings = {
         "SANDLOOP_CONFIG": os.devnull,
         "SANDLOOP_RUNS": "off",
@@ -64,8 +72,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory, engine: Engine) -> Ran:
 
 
 def test_the_example_has_no_outputs_and_runs_with_any_python_kernel() -> None:
-    notebook = nbformat.read(NOTEBOOK, 4)
-    nbformat.validate(notebook)
+    notebook = read()
     assert notebook.metadata.kernelspec == {"name": "python3", "display_name": "Python 3", "language": "python"}
     for cell in notebook.cells:
         assert cell.get("outputs", []) == []

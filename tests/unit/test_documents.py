@@ -6,6 +6,7 @@ import re
 import shlex
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import cli_page
 import pytest
@@ -66,7 +67,9 @@ def simple_commands(text: str) -> list[list[str]]:
 
 def taken_by_the_command_line(words: list[str]) -> None:
     """Raises what the parser raises: an option or a command that is not there. Nothing else happens, whatever the option."""
-    name, command, parent, rest = "sandloop", typer.main.get_command(app), None, list(words)
+    name, rest = "sandloop", list(words)
+    command: Any = typer.main.get_command(app)
+    parent: Any = None
     while True:
         for parameter in command.params:
             parameter.callback = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
 from markdown_it import MarkdownIt
@@ -36,8 +37,24 @@ PNG = bytes.fromhex(
     "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000d4944415478da63f8cfc0f01f0005000"
     "1ff56c72fd90000000049454e44ae426082"
 )
-DRAWS = {"a", "b", "blockquote", "br", "code", "details", "div", "em", "figcaption", "figure", "hr", "img", "li", "ol", "p", "pre"}
-DRAWS |= {"section", "span", "strong", "style", "summary", "table", "tbody", "td", "th", "thead", "tr", "ul"}
+DRAWS = {
+    "a",
+    "b",
+    "blockquote",
+    "br",
+    "code",
+    "details",
+    "div",
+    "em",
+    "figcaption",
+    "figure",
+    "hr",
+    "img",
+    "li",
+    "ol",
+    "p",
+    "pre",
+} | {"section", "span", "strong", "style", "summary", "table", "tbody", "td", "th", "thead", "tr", "ul"}
 
 
 class Tags(HTMLParser):
@@ -63,7 +80,7 @@ def result(
         store.add_bytes(content, digest)
         made.append(FileMade(name=name, size=len(content), mime=mime, sha256=digest, code_id="1"))
     started = RunStarted(id="run 1", question="How many?", model="m")
-    events = [
+    events: list[Event] = [
         started, RouteChosen(route="local", provider="p", model="m", reason="it says so"),
         Text(text=said or "So:"), ReplyEnded(stop="end", text=said or "So:"),
         CodeWritten(code_id="1", language="python", source=source, origin="fenced"),
@@ -77,7 +94,7 @@ def result(
 def hostile() -> Result:
     """All that others say is markup."""
     error = CodeError(name=EVIL, value=EVIL, traceback=EVIL)
-    events = [
+    events: list[Event] = [
         RunStarted(id=EVIL, question=EVIL, model=EVIL), RouteChosen(route="local", provider=EVIL, model=EVIL, reason=EVIL),
         Text(text=EVIL_MARKDOWN), ReplyEnded(stop="end", text=EVIL_MARKDOWN), Noted(about="file", text=EVIL),
         CodeWritten(code_id="1", language="python", source=f"# {EVIL}\n'</pre>'", origin="fenced"),
@@ -195,5 +212,6 @@ def test_what_is_shown_has_an_end_whatever_the_run_holds() -> None:
 
 
 def test_results_say_it_of_themselves() -> None:
-    assert set(result()._repr_mimebundle_()) == {"text/html", "text/markdown", "text/plain"}
-    assert set(compared(result())._repr_mimebundle_()) == {"text/html", "text/markdown", "text/plain"}
+    for shown in (result(), compared(result())):
+        ask: Any = shown
+        assert set(ask._repr_mimebundle_()) == {"text/html", "text/markdown", "text/plain"}

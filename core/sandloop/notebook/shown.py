@@ -90,5 +90,6 @@ def _templates() -> Environment:
     environment = Environment(
         loader=PackageLoader("sandloop.notebook"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters.update(code=code, joined=joined, markdown=markdown, short=short, visible=visible)
+    filters: dict[str, Any] = {"code": code, "joined": joined, "markdown": markdown, "short": short, "visible": visible}
+    environment.filters.update(filters)
     return environment
