@@ -272,11 +272,13 @@ async def test_an_engine_on_this_machine_is_asked_whatever_another_thread_does_t
             for number in range(200):
                 del os.environ[f"OF_TEST_{number}"]
 
-    changing = threading.Thread(target=change)
+    changing, interval = threading.Thread(target=change), sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
     changing.start()
     try:
-        for _ in range(200):
+        for _ in range(50):
             engine.labelled("sandloop.nobody")
     finally:
         over.set()
         changing.join()
+        sys.setswitchinterval(interval)
