@@ -117,6 +117,7 @@ def test_what_others_wrote_fits_and_moves_no_cursor(width: int) -> None:
     assert "\u202e" not in shown
     assert "[bold red]" in shown
     assert "and 30 more numbers" in shown
+    assert "and 44 more" in shown
     assert max(len(line) for line in shown.splitlines()) <= max(width, 60)
 
 

@@ -18,7 +18,9 @@ from sandloop.printable import printable
 ANSWER_LINES = 12
 ANSWER_CHARS = 1_000
 DIFFERENCES = 20
-"""Of numbers, and of each file; the report has all."""
+"""Of numbers; the report has all."""
+CELLS = 6
+"""Of each file."""
 CHECKS = 10
 ROOMY = 72
 """Columns below which the figures stand closer."""
@@ -145,7 +147,9 @@ def _differences(comparison: Comparison) -> Iterator[Text]:
 def _apart(file: FileRow, labels: Sequence[str]) -> Iterator[str]:
     """How the files of a row differ; of pictures, how far each looks from the first."""
     if not file.distances:
-        yield from (_brief(line, LINE_CHARS) for line in file.differences[:DIFFERENCES])
+        yield from (_brief(line, LINE_CHARS) for line in file.differences[:CELLS])
+        if len(file.differences) > CELLS:
+            yield f"and {len(file.differences) - CELLS} more, which are in the report"
         return
     made = [(label, distance) for label, distance in zip(labels, file.distances, strict=False) if distance is not None]
     yield from (

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
@@ -88,9 +88,8 @@ def table(rows: Sequence[Progress], now: float, *, width: int, height: int) -> R
         route = [] if slim else [Text(row.route or "", "dim")]
         figures = [_time(row, now)] if slim else [_tokens(row), _cost(row), _time(row, now)]
         drawn.add_row(*first, *route, Text(str(row.steps or "")), *([doing] if wide else []), *figures)
-    drawn.caption_justify = "left"
-    drawn.caption = Text(_caption(rows, len(rows) - len(shown)), "dim")
-    return drawn
+    caption = Text(_caption(rows, len(rows) - len(shown)), "dim", no_wrap=True, overflow="ellipsis")
+    return Group(drawn, caption)  # not the table's own, which is as wide as the terminal: the `^C` behind it would begin a line
 
 
 def _first(rows: Sequence[Progress], room: int) -> list[Progress]:
