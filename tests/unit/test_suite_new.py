@@ -196,3 +196,13 @@ def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match=r"can't be kept in .*file: .* Name another folder with -o"):
         Kept(tmp_path / "file").open()
+
+
+@pytest.mark.parametrize("name", ["asked", "runs", "reports", "results.json", "report.html"])
+def test_a_link_in_the_folder_is_not_followed(tmp_path: Path, name: str) -> None:
+    (tmp_path / "of the user").write_text("mine")
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / name).symlink_to(tmp_path / "of the user")
+    with pytest.raises(UsageError, match="is a link, so nothing was written there"):
+        Kept(tmp_path / "results").open()
+    assert (tmp_path / "of the user").read_text() == "mine"

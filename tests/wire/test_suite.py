@@ -180,6 +180,15 @@ async def test_answers_of_several_models_are_held_against_each_other(server: Ant
     assert (again.agree, again.agreement, again.report) == (False, question.agreement, question.report)
 
 
+async def test_a_page_that_is_a_link_is_replaced_and_not_followed(server: AnthropicServer, folder: Path) -> None:
+    (folder / "mine").write_text("mine")
+    (folder / "suite-results/reports").mkdir(parents=True)
+    (folder / "suite-results/reports/first.html").symlink_to(folder / "mine")
+    await run(server, answer("It is 1."), only=["first"])
+    assert (folder / "mine").read_text() == "mine"
+    assert "It is 1." in (folder / "suite-results/reports/first.html").read_text()
+
+
 async def test_no_key_is_in_what_is_left(server: AnthropicServer, folder: Path) -> None:
     await run(server, answer("It is 1."), answer("It is 3."))
     left = [path for path in (folder / "suite-results").rglob("*") if path.is_file()]
@@ -256,6 +265,17 @@ def test_bad_input_is_a_sentence_and_nothing_is_left_behind(
     assert says in " ".join(done.stderr.split())
     assert "Traceback" not in done.stderr
     assert sorted(folder.iterdir()) == before
+    assert server.requests == []
+
+
+def test_a_page_of_the_whole_that_is_a_link_is_refused(server: AnthropicServer, folder: Path) -> None:
+    (folder / "mine").write_text("mine")
+    (folder / "suite-results").mkdir()
+    (folder / "suite-results/report.html").symlink_to(folder / "mine")
+    done = sandloop(folder, server)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "report.html is a link, so nothing was written there" in done.stderr
+    assert (folder / "mine").read_text() == "mine"
     assert server.requests == []
 
 

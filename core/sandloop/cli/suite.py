@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from sandloop.suite.outcome import SuiteOutcome
     from sandloop.suite.run import SuiteRun
 
-PAGE = "report.html"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SuiteCall:
@@ -118,13 +116,14 @@ def _finish(run: SuiteRun, call: SuiteCall, console: Console) -> None:
 def _save(run: SuiteRun, outcome: SuiteOutcome, junit: Path | None, console: Console) -> None:
     from sandloop.printable import printable
     from sandloop.report import write_report
+    from sandloop.suite.kept import INDEX
     from sandloop.suite.page import suite_page
 
     def say(text: str) -> None:
         console.print(printable(text), markup=False, highlight=False, soft_wrap=True)
 
-    write_report(run.folder / PAGE, suite_page(outcome))
-    say(f"saved {run.folder}: {PAGE}, results.json, and the runs")
+    write_report(run.folder / INDEX, suite_page(outcome))
+    say(f"saved {run.folder}: {INDEX}, results.json, and the runs")
     if junit is not None:
         from sandloop.suite.junit import write_junit
 

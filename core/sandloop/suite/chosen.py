@@ -9,6 +9,7 @@ from pathlib import Path
 from sandloop.errors import UsageError
 from sandloop.names import clean_component
 from sandloop.settings import Settings, nearest
+from sandloop.suite.kept import PAGES
 from sandloop.suite.model import Question, Suite, SuiteModel
 
 MAX_RUNS_OF_A_SUITE = 5_000
@@ -55,4 +56,4 @@ def page_name(question: str) -> str:
     clean = clean_component(f"{question}.html")
     if clean != f"{question}.html":
         clean = clean_component(f"{hashlib.sha256(question.encode()).hexdigest()[:8]}-{question}.html")
-    return f"reports/{clean}"
+    return f"{PAGES}/{clean}"

@@ -19,7 +19,7 @@ from sandloop.result import Result
 from sandloop.suite.outcome import QuestionOutcome, SuiteOutcome
 
 MAX_BYTES = 50_000_000
-RESULTS, RUNS, ASKED = "results.json", "runs", "asked"
+RESULTS, INDEX, PAGES, RUNS, ASKED = "results.json", "report.html", "reports", "runs", "asked"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +40,15 @@ class Kept:
         self.folder = folder
 
     def open(self) -> None:
-        """Make the folder. Raises `UsageError` when it can't be made; so do the others where it can't be written."""
+        """Make the folder. Raises `UsageError` when it can't be made; so do the others where it can't be written.
+
+        A folder may come with a repository: a link in it could lead what is written to any file of the user's.
+        """
+        for name in (ASKED, RUNS, PAGES, RESULTS, INDEX):
+            if (self.folder / name).is_symlink():
+                raise UsageError(
+                    f"{self.folder / name} is a link, so nothing was written there. Remove it, or name another folder with -o."
+                )
         with writing_to(self.folder):
             (self.folder / ASKED).mkdir(parents=True, exist_ok=True)
 

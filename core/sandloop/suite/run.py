@@ -77,6 +77,7 @@ class SuiteRun:
         ways = {model.model: way_of(model, self.suite, call, limits or {}) for model in chosen}
         self._asker = Asker(self.models, call=call, resolved=resolved, runs=self._kept.runs, concurrency=concurrency)
         self._asking = planned(self.suite, questions, ways, self._kept.before())
+        self._kept.open()  # once nothing more can be wrong with the call
 
     @property
     def outcome(self) -> SuiteOutcome:
@@ -99,7 +100,6 @@ class SuiteRun:
 
         Cancelled, it stops what still runs and keeps what was done: in `outcome`, on the disk, and for the next call.
         """
-        self._kept.open()
         try:
             async with anyio.create_task_group() as group:
                 for asking in self._asking:

@@ -78,6 +78,8 @@ def _write(comparison: Comparison, page: Path) -> str:
     from sandloop.report import comparison_report, write_report
 
     try:
+        if page.is_symlink():  # it may have come with a repository, and would be followed
+            page.unlink()
         write_report(page, comparison_report(comparison))
     except Exception as error:
         return f"its page could not be written: {_sentence(error)}"
