@@ -11,6 +11,7 @@ import anyio
 
 STOP_SECONDS = 1.5
 """A little more than a sandbox gives its code between an interrupt and the kill, after which its files are still there."""
+ASK_AGAIN_SECONDS = 0.2
 
 T = TypeVar("T")
 E = TypeVar("E")
@@ -23,15 +24,20 @@ class Live(Generic[E, T]):
 
     Args:
         work: What is to be done.
-        stop: Asks the work to end by itself when the iteration is left early; it is cancelled when it has not within a moment.
+        stop: Asks the work to end by itself when the iteration is left early; it is cancelled when it has not in time.
+        patience: That time, in seconds.
     """
 
     result: T
 
     def __init__(
-        self, work: Callable[[Callable[[E], None]], Awaitable[T]], *, stop: Callable[[], Awaitable[None]] | None = None
+        self,
+        work: Callable[[Callable[[E], None]], Awaitable[T]],
+        *,
+        stop: Callable[[], Awaitable[None]] | None = None,
+        patience: float = STOP_SECONDS,
     ) -> None:
-        self._work, self._stop = work, stop
+        self._work, self._stop, self._patience = work, stop, patience
 
     async def items(self) -> AsyncGenerator[E]:
         """What the work emits, as it does."""
@@ -58,9 +64,16 @@ class Live(Generic[E, T]):
     async def _end(self, task: asyncio.Task[T]) -> None:
         if self._stop is not None:
             with contextlib.suppress(Exception):
-                await self._stop()
-                self.result = await asyncio.wait_for(task, STOP_SECONDS)
+                self.result = await self._stopped(task, self._stop)
         if not task.done():
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
+
+    async def _stopped(self, task: asyncio.Task[T], stop: Callable[[], Awaitable[None]]) -> T:
+        """Asked again and again: the work may not have begun to listen. Raises `TimeoutError` when it goes on."""
+        async with asyncio.timeout(self._patience):
+            while not task.done():
+                await stop()
+                await asyncio.wait([task], timeout=min(ASK_AGAIN_SECONDS, self._patience))
+        return task.result()
