@@ -295,6 +295,15 @@ def test_a_recording_goes_on_where_the_kept_run_left_it(runs: Path, tmp_path: Pa
     assert [run.model for run in list_runs(runs)] == [model] * 3
 
 
+def test_going_on_after_a_kept_run_that_answered_means_that_run(runs: Path, tmp_path: Path) -> None:
+    model = conversation(tmp_path / "rec", ["print(1)"], ["print(2)"])
+    analyze("?", model=model)
+    (first,) = [run.id for run in list_runs(runs)]
+    analyze("?", model="replay:last")
+    with Session.resume() as session:
+        assert session.model == f"replay:{first}"
+
+
 def test_going_on_keeps_what_was_to_stay_here_here(runs: Path, tmp_path: Path) -> None:
     native = next(f for f in FAMILIES if f.name == "claude-native")
     with chat.ChatServer() as near, native.server() as far:

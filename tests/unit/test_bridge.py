@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import AsyncGenerator
 
 import anyio
@@ -9,7 +10,7 @@ import anyio.lowlevel
 import pytest
 from anyio.from_thread import start_blocking_portal
 
-from sandloop.bridge import iterate
+from sandloop.bridge import Caller, iterate
 
 
 class Source:
@@ -60,3 +61,34 @@ def test_a_caller_that_stops_early_waits_for_the_clean_up(shared: bool) -> None:
         assert next(items) == 0
         items.close()
     assert source.cleaned
+
+
+def test_async_work_can_have_something_done_in_the_thread_that_iterates() -> None:
+    caller = Caller()
+
+    async def asks() -> AsyncGenerator[object]:
+        yield threading.current_thread()
+        yield await caller.call(threading.current_thread)
+        yield await caller.call(lambda: 42)
+
+    elsewhere, here, answer = iterate(asks, caller=caller)
+    assert here is threading.current_thread()
+    assert elsewhere is not here
+    assert answer == 42
+
+
+def test_an_error_of_what_is_done_there_is_raised_there_and_ends_the_work() -> None:
+    caller, ended = Caller(), list[str]()
+
+    async def asks() -> AsyncGenerator[int]:
+        try:
+            yield 1
+            await caller.call(lambda: 1 // 0)
+        finally:
+            ended.append("cleaned up")
+
+    items = iterate(asks, caller=caller)
+    assert next(items) == 1
+    with pytest.raises(ZeroDivisionError):
+        next(items)
+    assert ended == ["cleaned up"]

@@ -12,7 +12,7 @@ from sandloop.events import Event, InputFile, Noted, ReplyEnded, RouteChosen
 from sandloop.names import clean_component
 from sandloop.ports import LocalFile
 from sandloop.runs.contents import why_gone
-from sandloop.runs.kept import KeptInput, Run, open_run
+from sandloop.runs.kept import LAST, KeptInput, Run, open_run
 from sandloop.runs.place import CONTENT, is_id
 from sandloop.settings import Route, route_named
 
@@ -37,9 +37,11 @@ class Past:
 
     @property
     def model(self) -> str:
-        """As the caller named it; a recording by its own name, since `replay:last` is another one by now."""
-        said = self.last.summary.model
-        return f"replay:{self.last.summary.provider_model}" if said == "replay:last" else said
+        """As the caller named it; a kept run by its id, since `replay:last` is another one by now."""
+        said, of = self.last.summary.model, self.last.summary.provider_model
+        provider, _, reference = said.partition(":")
+        meant = reference == LAST or (bool(reference) and of.startswith(reference))
+        return f"replay:{of}" if provider == "replay" and is_id(of) and meant else said
 
     @property
     def route(self) -> Route | None:
