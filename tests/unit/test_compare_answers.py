@@ -12,6 +12,7 @@ import pytest
 
 from sandloop.cli.compare import exit_code
 from sandloop.cli.compare_answers import answers
+from sandloop.cli.complete import several_models
 from sandloop.comparing.comparison import Agreement, Comparison, Entry, FileRow, Judgement, NumberRow, labels
 from sandloop.comparing.lanes import HERE, Lane, lane_of
 from sandloop.comparing.stored import folder_name
@@ -228,3 +229,11 @@ def test_what_is_no_comparison_is_refused_with_the_place(text: str, says: str) -
         Comparison.from_json(text)
     assert says in str(raised.value)
     assert len(str(raised.value)) < 600
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [("claud", {"claude"}), ("claude,gp", {"claude,gpt"}), ("a,b,oll", {"a,b,ollama"}), ("claude,nobody", set[str]())],
+)
+def test_tab_completes_the_last_of_the_models(typed: str, offered: set[str]) -> None:
+    assert set(several_models(typed)) == offered

@@ -246,6 +246,7 @@ async def test_files_are_read_once_for_all(tmp_path: Path) -> None:
         ({"models": "c1"}, "must be a list"),
         ({"repeat": 0}, "repeat is 0"),
         ({"concurrency": 0}, "concurrency is 0"),
+        ({"tolerance": float("nan")}, "tolerance is nan"),
         ({"models": ["c1"] * 3, "repeat": 100}, "over 200 runs"),
         ({"files": ["none.csv"]}, "'none.csv' does not exist"),
         ({"files": "a.csv"}, "must be a list"),

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sandloop.cli.analyze import RouteChoice
+from sandloop.cli.complete import several_models
 from sandloop.cli.ends import Signals, ending_well, put, stderr_console, stdout_is_terminal
 
 if TYPE_CHECKING:
@@ -25,7 +27,13 @@ def compare(
     files: Annotated[list[str] | None, typer.Argument(metavar="FILE", help="Files to look at; never changed.")] = None,
     models: Annotated[
         list[str] | None,
-        typer.Option("-m", "--model", metavar="A,B", help="Models: profiles, 'provider:model' or providers. May be given again."),
+        typer.Option(
+            "-m",
+            "--model",
+            metavar="A,B",
+            autocompletion=several_models,
+            help="Models: profiles, 'provider:model' or providers. May be given again.",
+        ),
     ] = None,
     repeat: Annotated[int | None, typer.Option("--repeat", metavar="N", help="Ask each model N times.")] = None,
     output: Annotated[
@@ -36,12 +44,13 @@ def compare(
     fail_on_disagreement: Annotated[
         bool, typer.Option("--fail-on-disagreement", help="End with exit code 1 when the answers disagree.")
     ] = False,
-    route: Annotated[str | None, typer.Option("--route", help="auto, native or local, for all of them.")] = None,
+    route: RouteChoice = None,
     judge: Annotated[
         str | None, typer.Option("--judge", metavar="MODEL", help="Ask this model, too, whether the answers say the same.")
     ] = None,
     tolerance: Annotated[
-        float | None, typer.Option("--tolerance", metavar="X", help="Numbers this near are the same: 0.01 for one percent.")
+        float | None,
+        typer.Option("--tolerance", metavar="X", help="Numbers this near are the same: 0.01 for one percent; 0.001 without it."),
     ] = None,
     max_cost: Annotated[
         float | None, typer.Option("--max-cost", metavar="USD", help="What each run may cost, as far as prices are known.")
@@ -77,7 +86,7 @@ def compare(
             raise UsageError(f"{output} is not a folder, so files can't be saved there. Name a folder with -o.")
         if html is not None and html.is_dir():
             raise UsageError(f"{html} is a folder, and the report is a file. Name one, such as {html / 'report.html'}.")
-        settings = call_settings(route=route, max_cost=max_cost, timeout=timeout)
+        settings = call_settings(route=route.value if route else None, max_cost=max_cost, timeout=timeout)
         names = _names(models)
         if suite is not None:
             from sandloop.cli.suite import SuiteCall, run_file

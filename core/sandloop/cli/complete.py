@@ -19,6 +19,12 @@ def models(incomplete: str) -> list[str]:
     return [name for name in dict.fromkeys(names) if name.startswith(incomplete)]
 
 
+def several_models(incomplete: str) -> list[str]:
+    """The last of names that commas part."""
+    before, comma, last = incomplete.rpartition(",")
+    return [f"{before}{comma}{name}" for name in models(last)]
+
+
 def _profiles() -> list[str]:
     from sandloop.errors import SandloopError
     from sandloop.settings import resolve

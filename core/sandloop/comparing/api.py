@@ -46,7 +46,8 @@ async def acompare(
         concurrency: Runs at the same time. Default: 8, of which 4 at one provider, and 1 of the models that compute on this
             machine, which would slow each other down.
         judge: A model that is asked whether the texts of the answers say the same; its opinion stands beside the evidence.
-        tolerance: The relative difference up to which two numbers are the same. Default: as they are rounded in the answers.
+        tolerance: By what part of itself a number may differ from another one and still be the same, from 0 up to 1; whole
+            numbers without a unit may not. Default: 0.001.
         on_event: Called with the entry's label and each event as it happens, in the event loop (of `compare`: in another
             thread). An entry that fails before it began tells one `Failed`. It should not raise: that would end the entry.
 

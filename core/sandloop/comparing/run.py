@@ -71,6 +71,8 @@ class Comparing:
         on_event: OnEvent | None = None,
     ) -> None:
         _check(question, models, repeat, concurrency)
+        if tolerance is not None and not 0 <= tolerance < 1:
+            raise UsageError(f"tolerance is {tolerance}, and must be from 0 up to 1. Write 0.01 for one percent.")
         self.question = codec.clean_text(question)
         self.comparison: Comparison | None = None
         """All that there is, once `run` has begun to end: also when it was cancelled."""
