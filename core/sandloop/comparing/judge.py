@@ -41,7 +41,7 @@ The question was:
 {answers}
 
 Reply with one line that is `AGREE: yes` or `AGREE: no`, then with one sentence that says which answers differ and in what."""
-_AGREE = re.compile(r"\bagree\b[\W_]{0,8}(yes|no)\b", re.IGNORECASE)
+_AGREE = re.compile(r"\bagree\b[\W_]{0,8}(yes|no)\b(?:\s?[/|]\s?(yes|no)\b)?", re.IGNORECASE)
 _FIRST = re.compile(r"[\W_]*(yes|no)\b", re.IGNORECASE)
 
 
@@ -125,7 +125,7 @@ def _shortened(text: str) -> str:
 
 def read(reply: str) -> bool | None:
     """Whether a judge's reply says yes or no; None when it says neither, or both."""
-    found = {word.lower() for word in _AGREE.findall(reply)}
+    found = {word.lower() for words in _AGREE.findall(reply) for word in words if word}
     if not found and (first := _FIRST.match(reply)) is not None:
         found = {first[1].lower()}
     return found == {"yes"} if len(found) == 1 else None

@@ -99,9 +99,11 @@ def _compare(a: Table, b: Table, tolerance: float, outcome: Outcome) -> None:
     wrong = _count(pairs, by_position, by_position, tolerance) if a.length == b.length else -1
     if wrong:
         aligned = _by_key(pairs) or _by_whole_rows(pairs, tolerance)
-        if aligned is not None and (wrong < 0 or _count(pairs, *aligned, tolerance) < wrong):
+        apart = 0 if aligned is None else _count(pairs, *aligned, tolerance)
+        alone = 0 if aligned is None else a.length + b.length - 2 * len(aligned[0])
+        if aligned is not None and (wrong < 0 or apart + alone < wrong):
             _missing(a, b, pairs, aligned, outcome)
-            if _count(pairs, *aligned, tolerance) == 0 and len(aligned[0]) == a.length == b.length:
+            if not apart and not alone:
                 outcome.note(Difference("order", a.name, "rows"))
                 return
             _list_cells(a, pairs, *aligned, tolerance, outcome)
