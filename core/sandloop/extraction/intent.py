@@ -23,7 +23,8 @@ _NEVER = _any(
     r"\bpseudo-?code\b|\bfor illustration\b|\billustrative\b",
     r"\b(?:won['’]t|will not|would not|wouldn['’]t|does(?:n['’]t| not)) work\b",
     r"\b(?:wrong|incorrect|bad|buggy|broken|naive) (?:way|approach|version|code)\b",
-    r"\b(?:earlier|previous|original|old|failing|failed|your) (?:code|script|version|attempt|block)\s*(?:was|is)?\s*:",
+    r"\b(?:earlier|previous|original|old|failing|failed) (?:code|script|version|attempt|block)\s*(?:was|is)?\s*:",
+    r"^\W*(?:(?:here|this) (?:is|was) |here['’]s )?your (?:code|script|version|attempt|block)\s*(?:was|is)?\s*:",
     r"\binstead of\b\s*(?:this)?\s*:",
     r"\bnicht ausf(?:ü|ue)hren|\bno (?:lo )?ejecut|\bne pas ex(?:é|e)cuter|不要运行|请勿运行",
 )
