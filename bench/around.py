@@ -54,7 +54,7 @@ async def loop(ground: Ground, subject: Subject) -> list[Sample]:
         [EXAMPLES / "seattle-weather.csv"],
         model=f"replay:{EXAMPLES / 'recordings' / 'csv.jsonl'}",
         route="local",
-        settings=sandloop.Settings(sandbox=sandloop.SandboxOptions(warm="process", pool=1)),
+        settings=sandloop.Settings(sandbox=sandloop.SandboxOptions(warm="process", pool=1), runs=str(ground.data.runs)),
     )
     seconds = time.perf_counter() - began
     code = sum(e.seconds or 0.0 for e in result.events if isinstance(e, CodeRan))

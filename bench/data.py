@@ -14,6 +14,11 @@ class Data:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
+    @property
+    def runs(self) -> Path:
+        """Where what is measured keeps its runs."""
+        return self._folder / "runs"
+
     def csv(self, megabytes: int) -> Path:
         """A table of that size with a group, two numbers and a text in each row."""
         path = self._folder / f"table-{megabytes}.csv"

@@ -82,7 +82,8 @@ def ask(model: str, question: str, file: Path) -> int:
     ]
     print(f"\n$ {shlex.join(command)}", flush=True)
     command[0] = str(Path(sys.executable).with_name("sandloop"))
-    return subprocess.run(command, cwd=ROOT, env=os.environ | {"SANDLOOP_CONFIG": os.devnull}, check=False).returncode
+    environment = os.environ | {"SANDLOOP_CONFIG": os.devnull, "SANDLOOP_RUNS": str(OUTPUT.parent / "runs")}
+    return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
 
 
 def _short(model: str) -> str:

@@ -72,7 +72,7 @@ class Column:
 def main(arguments: Sequence[str]) -> int:
     """Compare, save, and say where the report is. Returns an exit code: 1 when one of them failed."""
     folder = Path(arguments[0]) if arguments else OUTPUT
-    os.environ["SANDLOOP_CONFIG"], os.environ["KEY_OF_TEST"] = os.devnull, KEY
+    os.environ["SANDLOOP_CONFIG"], os.environ["KEY_OF_TEST"], os.environ["SANDLOOP_RUNS"] = os.devnull, KEY, "off"
     embedded, why_not = _embedded()
     with ExitStack() as stack:
         families = [stack.enter_context(_scripted(family)) for family in FAMILIES if family.name in SCRIPTS]

@@ -35,7 +35,7 @@ time, and sandloop says so when its output differs from what is recorded. Nothin
 
 def record(name: str, question: str, file: str) -> Result:
     """Ask once and write the events."""
-    result = analyze(question, [EXAMPLES / file], settings=Settings(model="local", route="local"))
+    result = analyze(question, [EXAMPLES / file], settings=Settings(model="local", route="local", runs="off"))
     (FOLDER / f"{name}.jsonl").write_text("".join(lines(result.events)), "utf-8")
     print(f"{name}: {result.text}")
     return result
