@@ -114,7 +114,8 @@ def test_a_long_answer_is_shortened_for_the_judge() -> None:
     [
         ("AGREE: yes\nAll say 5.", True), ("AGREE: no", False), ("**AGREE:** No. Two differ.", False), ("`AGREE: YES`", True),
         ("I think so.\n\nAgree: yes", True), ("Yes, they do.", True), ("no", False), ("AGREE: yes\n\nAGREE: no", None), ("", None),
-        ("They agree: nobody differs", None), ("maybe", None), ("nothing", None), ("AGREE: yes/no", None), ("AGREE: yes\n\nNo difference.", True),
+        ("They agree: nobody differs", None), ("maybe", None), ("nothing", None),
+        ("AGREE: yes/no", None), ("AGREE: yes\n\nNo difference.", True),
     ],
 )  # fmt: skip
 def test_a_reply_is_read_tolerantly_and_never_guessed(reply: str, agree: bool | None) -> None:

@@ -107,7 +107,8 @@ def _no_majority(seen: Seen, groups: Sequence[Sequence[int]]) -> str:
 
 def _one_to_one(seen: Seen, first: int, second: int, row: Row | WordRow | None) -> str:
     if row is None:
-        return _other_files(seen, [first], [second])
+        said = _common(seen, [first, second])
+        return f"Both say {said}, but {_other_files(seen, [first], [second])}" if said else _other_files(seen, [first], [second])
     found = [
         (because, a, b)
         for a, b in ((first, second), (second, first))

@@ -15,6 +15,8 @@ from .cells import Cell, cell_from
 from .table import MAX_CELLS, MAX_COLUMNS, Table, delimiter_of, table_from_rows, text_rows
 
 JSON_BYTES, PART_BYTES, LINE = 30_000_000, 60_000_000, 1_000_000
+BOOK_CELLS = 200_000
+"""Of a workbook, all its sheets together: openpyxl reads about 100,000 in a second."""
 MAX_SHEETS = 30
 
 
@@ -58,7 +60,7 @@ def _workbook(path: str) -> list[Table]:
     if any(isinstance(cell, str) and cell[:1] == "=" for rows in tables.values() for row in rows for cell in row):
         values = _sheets(openpyxl, path, values=True)
         tables = {name: _with_values(rows, values.get(name, [])) for name, rows in tables.items()}
-    return [table_from_rows(name, rows, max_cells=MAX_CELLS // len(tables)) for name, rows in tables.items()]
+    return [table_from_rows(name, rows, max_cells=BOOK_CELLS // len(tables)) for name, rows in tables.items()]
 
 
 def _sheets(openpyxl: Any, path: str, *, values: bool) -> dict[str, list[list[Cell]]]:
@@ -66,7 +68,7 @@ def _sheets(openpyxl: Any, path: str, *, values: bool) -> dict[str, list[list[Ce
     with open(path, "rb") as file:  # noqa: PTH123 - it goes by the ending of a path
         book = openpyxl.load_workbook(file, read_only=True, data_only=values, keep_links=False)
         sheets = [sheet for sheet in book.worksheets if hasattr(sheet, "iter_rows")][:MAX_SHEETS]
-        return {str(sheet.title): _rows(sheet, MAX_CELLS // len(sheets)) for sheet in sheets}
+        return {str(sheet.title): _rows(sheet, BOOK_CELLS // len(sheets)) for sheet in sheets}
 
 
 def _rows(sheet: Any, room: int) -> list[list[Cell]]:
@@ -101,8 +103,10 @@ def _old_workbook(path: str) -> list[Table]:
     found: list[Table] = []
     for name in book.sheet_names()[:MAX_SHEETS]:
         sheet = book.sheet_by_name(name)
-        rows = [[cell_from(value) for value in sheet.row_values(i)] for i in range(min(sheet.nrows, MAX_CELLS // 10))]
-        found.append(table_from_rows(str(name), [[_whole(cell) for cell in row] for row in rows]))
+        rows = [
+            [cell_from(value) for value in sheet.row_values(i)] for i in range(min(sheet.nrows, BOOK_CELLS // max(sheet.ncols, 1)))
+        ]
+        found.append(table_from_rows(str(name), [[_whole(cell) for cell in row] for row in rows], max_cells=BOOK_CELLS))
     return found
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
-from .cells import Cell, cell_of
+from .cells import Cell, cell_of, is_formula
 
 MAX_CELLS = 1_000_000
 """Of one sheet that are read; what is beyond is said to be left out."""
@@ -67,7 +67,10 @@ def _header_at(rows: Sequence[Sequence[Cell]]) -> int | None:
         there = [cell for cell in row if cell is not None]
         wide = len(there) > 1 or all(len([c for c in other if c is not None]) <= 1 for other in rows[:_HEAD_ROWS])
         if there and wide:
-            years = all(isinstance(cell, str) or (isinstance(cell, int) and 1500 <= cell < 2200) for cell in there)
+            years = all(
+                (isinstance(cell, str) and not is_formula(cell)) or (isinstance(cell, int) and 1500 <= cell < 2200)
+                for cell in there
+            )
             return at if years and any(isinstance(cell, str) for cell in there) else None
     return None
 
