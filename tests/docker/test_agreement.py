@@ -27,7 +27,7 @@ from sandloop_sandbox.engine import Engine
 LIMITS = Limits(memory=1_500 * MB)
 MAKE = """
 import json, os
-import numpy as np, openpyxl, pandas as pd
+import openpyxl, openpyxl.chart, pandas as pd
 from PIL import Image
 df = pd.DataFrame({"species": ["Adelie", "Chinstrap", "Gentoo"], "mean": [3700.66225, 3733.08824, 5076.01626], "n": [151, 68, 123]})
 
@@ -45,7 +45,9 @@ def book(path, third, fourth, sheet="Means", formula="=SUM(C3:C5)", colour=None)
     for row in (["Adelie", 3700.66, 151], ["Chinstrap", 3733.09, 68], third, fourth):
         ws.append(row)
     ws.append(["Sum", None, formula])
-    wb.create_chartsheet("Chart")
+    drawn = openpyxl.chart.BarChart()
+    drawn.add_data(openpyxl.chart.Reference(ws, min_col=2, min_row=2, max_row=5), titles_from_data=True)
+    wb.create_chartsheet("Chart").add_chart(drawn)
     wb.save(path)
 
 def chart(path, heights, colour=(30, 100, 200), size=(640, 480)):
