@@ -241,6 +241,10 @@ class Result:
         billed figure, and not part of `cost`. None on the local route, and where no price is known."""
         return self.usage.container_cost
 
+    def __repr__(self) -> str:
+        """Short: the events of a run fill pages."""
+        return f"Result(id={self.id!r}, answered={self.answered}, steps={len(self.steps)}, files={[f.name for f in self.files][:10]})"
+
     def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
         """In a notebook: the answer, what was made, each step with its code folded, and what it took."""
         from sandloop.notebook.shown import result_bundle

@@ -215,3 +215,8 @@ def test_results_say_it_of_themselves() -> None:
     for shown in (result(), compared(result())):
         ask: Any = shown
         assert set(ask._repr_mimebundle_()) == {"text/html", "text/markdown", "text/plain"}
+
+
+def test_at_a_prompt_a_result_is_one_line() -> None:
+    shown = repr(result(files={"p.png": ("image/png", PNG)}))
+    assert shown == "Result(id='run 1', answered=True, steps=1, files=['p.png'])"

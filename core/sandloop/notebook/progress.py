@@ -20,6 +20,7 @@ _STYLE = """<style>
   white-space: pre-wrap; border-left: 2px solid rgba(128, 128, 128, .45) }
 .sandloop-live table { margin: .2em 0 }
 .sandloop-live td { text-align: left; padding: .1em .9em .1em 0 }
+.sandloop-live td:nth-child(n + 5) { white-space: nowrap }
 .sandloop-live b.running { animation: sandloop-pulse 1.2s ease-in-out infinite }
 @keyframes sandloop-pulse { 50% { opacity: .25 } }
 </style>"""
