@@ -243,7 +243,8 @@ class Result:
 
     def __repr__(self) -> str:
         """Short: the events of a run fill pages."""
-        return f"Result(id={self.id!r}, answered={self.answered}, steps={len(self.steps)}, files={[f.name for f in self.files][:10]})"
+        names = [file.name for file in self.files[:10]]
+        return f"Result(id={self.id!r}, answered={self.answered}, steps={len(self.steps)}, files={names})"
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
         """In a notebook: the answer, what was made, each step with its code folded, and what it took."""
