@@ -13,8 +13,8 @@ def place() -> Callable[[Mapping[str, str]], None] | None:
 
     None outside a notebook. IPython is never imported to find that out: whoever runs in a kernel has it.
     """
-    ipython: Any = sys.modules.get("IPython")
-    shell: Any = ipython.get_ipython() if ipython is not None and "ipykernel" in sys.modules else None
+    get_shell: Any = getattr(sys.modules.get("IPython"), "get_ipython", None)
+    shell: Any = get_shell() if get_shell is not None and "ipykernel" in sys.modules else None
     if getattr(shell, "kernel", None) is None:
         return None
     transient, drawn = {"display_id": uuid.uuid4().hex}, False
