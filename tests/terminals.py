@@ -17,7 +17,7 @@ import struct
 import subprocess
 import termios
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -27,6 +27,15 @@ import pyte
 CTRL_C, CTRL_D, TAB = "\x03", "\x04", "\t"
 PATIENCE = 30.0
 """Seconds until a test gives up; what is waited for comes in milliseconds."""
+
+
+class _Screen(pyte.HistoryScreen):
+    """One that answers to who asks where its cursor is."""
+
+    answer: Callable[[str], None]
+
+    def write_process_input(self, data: str) -> None:
+        self.answer(data)
 
 
 class Terminal:
@@ -43,8 +52,8 @@ class Terminal:
         pixels: int = 0,
         stdout: int | None = None,
     ) -> None:
-        self.screen = pyte.HistoryScreen(columns, lines, history=5000)
-        self.screen.write_process_input = self.type  # where the cursor is, for who asks
+        self.screen = _Screen(columns, lines, history=5000)
+        self.screen.answer = self.type
         self._stream = pyte.ByteStream(self.screen)
         self.raw = b""
         """All that was written to the terminal."""

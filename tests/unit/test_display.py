@@ -129,13 +129,14 @@ def test_code_can_be_left_out_and_what_it_came_to_stays() -> None:
     display = Display(Console(file=out, width=100), code=False, output=False)
     code = "```python\n1\n```\n"
     ran = CodeRan(code_id="c1", exit_code=0, seconds=0.1)
-    for event in [
+    events: list[Event] = [
         Text(text=f"See.\n{code}"),
         ReplyEnded(stop="end"),
         cell("1"),
         Output(code_id="c1", stream="stdout", text="x"),
         ran,
-    ]:
+    ]
+    for event in events:
         display.show(event)
     assert out.getvalue() == "See.\n✓ ran in 0.10 s\n"
 

@@ -49,7 +49,7 @@ def labels(events: Iterable[Event]) -> list[str]:
 
 
 def test_each_event_says_what_comes_next_on_the_local_route() -> None:
-    events = [
+    events: list[Event] = [
         RunStarted(id="1", question="?", model="claude"),
         LOCAL,
         OPENED,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def analyze(folder: Path, *arguments: str, piped: bytes = b"", **more: str) -> subprocess.CompletedProcess[bytes]:
+def analyze(folder: Path, more: Mapping[str, str], *arguments: str, piped: bytes = b"") -> subprocess.CompletedProcess[bytes]:
     command = [SANDLOOP, "analyze", *arguments]
     environ = environment(folder, **more)
     return subprocess.run(command, cwd=folder, env=environ, input=piped, capture_output=True, timeout=60, check=False)
@@ -34,7 +35,7 @@ def analyze(folder: Path, *arguments: str, piped: bytes = b"", **more: str) -> s
 
 def test_the_question_comes_from_stdin_and_files_by_patterns(folder: Path) -> None:
     with AnthropicServer([Reply(DRAWN)]) as server:
-        done = analyze(folder, "-", "--file-glob", "data/*.csv", piped="Where → now?\n".encode(), **with_server(server))
+        done = analyze(folder, with_server(server), "-", "--file-glob", "data/*.csv", piped="Where → now?\n".encode())
     assert (done.returncode, done.stdout.decode()) == (0, f"{WORDS}\n")
     assert "? Where → now?  [a.csv (4 bytes), b.csv (4 bytes)]" in done.stderr.decode()
 
@@ -61,14 +62,14 @@ def test_events_are_lines_of_json_as_they_happen(folder: Path) -> None:
 
 def test_code_output_and_answer_are_markdown_for_a_pipe_and_a_report_for_a_browser(folder: Path) -> None:
     with AnthropicServer([Reply(DRAWN)]) as server:
-        done = analyze(folder, "How many?", "data/a.csv", "--show-code", "--html", "report.html", **with_server(server))
+        done = analyze(folder, with_server(server), "How many?", "data/a.csv", "--show-code", "--html", "report.html")
     assert done.stdout.decode() == f"```python\nprint('é')\n```\n\n```text\né\n```\n\n{WORDS}\n"
     assert "How many?" in (folder / "report.html").read_text("utf-8")
 
 
 def test_a_streamed_answer_is_the_answer(folder: Path) -> None:
     with AnthropicServer([Reply([text("First. "), *DRAWN])]) as server:
-        done = analyze(folder, "?", "data/a.csv", "--stream", **with_server(server))
+        done = analyze(folder, with_server(server), "?", "data/a.csv", "--stream")
     assert (done.returncode, done.stdout.decode()) == (0, f"{WORDS}\n")
     assert b"First." in done.stderr
 
@@ -76,8 +77,8 @@ def test_a_streamed_answer_is_the_answer(folder: Path) -> None:
 def test_json_stays_json_where_the_stream_is_ascii(folder: Path) -> None:
     ascii_only = {"LC_ALL": "C", "PYTHONIOENCODING": "ascii"}
     with AnthropicServer([Reply(DRAWN)] * 2) as server:
-        whole = analyze(folder, "?", "data/a.csv", "--json", **with_server(server), **ascii_only)
-        words = analyze(folder, "?", "data/a.csv", **with_server(server), **ascii_only)
+        whole = analyze(folder, with_server(server) | ascii_only, "?", "data/a.csv", "--json")
+        words = analyze(folder, with_server(server) | ascii_only, "?", "data/a.csv")
     assert whole.stdout.isascii()
     assert Result.from_json(whole.stdout).text == WORDS
     assert words.stdout == b"It is 3 ->.\n"
@@ -102,7 +103,7 @@ def test_json_stays_json_where_the_stream_is_ascii(folder: Path) -> None:
     ],
 )
 def test_what_can_not_be_is_one_sentence_before_anything_is_asked(folder: Path, arguments: list[str], says: str) -> None:
-    done = analyze(folder, *arguments, ANTHROPIC_API_KEY="x", SANDLOOP_RUNS=str(folder / "runs"))
+    done = analyze(folder, {"ANTHROPIC_API_KEY": "x", "SANDLOOP_RUNS": str(folder / "runs")}, *arguments)
     assert (done.returncode, done.stdout) == (2, b"")
     assert says in " ".join(done.stderr.decode().split())
     assert b"Traceback" not in done.stderr
@@ -111,9 +112,9 @@ def test_what_can_not_be_is_one_sentence_before_anything_is_asked(folder: Path, 
 def test_a_question_goes_on_after_the_last_one(folder: Path) -> None:
     kept = {"SANDLOOP_RUNS": str(folder / "runs")}
     with AnthropicServer([Reply(DRAWN), Reply([text("Still 3.")])]) as server:
-        first = analyze(folder, "How many?", "data/a.csv", **with_server(server), **kept)
-        again = analyze(folder, "And now?", "--continue", **with_server(server), **kept)
-        sent = json.dumps(server.requests[-1].json, ensure_ascii=False)
+        first = analyze(folder, with_server(server) | kept, "How many?", "data/a.csv")
+        again = analyze(folder, with_server(server) | kept, "And now?", "--continue")
+        sent = json.dumps([r.json for r in server.requests if "messages" in (r.json or {})][-1])
     assert (first.returncode, again.returncode, again.stdout) == (0, 0, b"Still 3.\n")
     assert "How many?" in sent
     assert "And now?" in sent

@@ -140,7 +140,7 @@ class Chat:
 
     def names(self) -> list[str]:
         """Of all files there are."""
-        return [f.name for f in (*self._inputs(), *self._made())]
+        return [*(f.name for f in (*self._inputs(), *self._waiting_inputs)), *(f.name for f in self._made())]
 
     def save_rest(self) -> None:
         """At the end: what was made and not saved."""

@@ -58,7 +58,7 @@ class StreamedAnswer:
         if self._held or not self._may:
             return text
         self._pending += text
-        while not self._held and self._step():
+        while self._step():
             pass
         if not self._held:
             return ""
@@ -68,7 +68,7 @@ class StreamedAnswer:
     def _step(self) -> bool:
         """Write the next line, or what is there of it. False: more has to come first."""
         found = _SPACE.match(self._pending)
-        space = found.group() if found else ""
+        space = found.group() if found is not None else ""
         body = self._pending[len(space) :]
         if not body:
             return False
