@@ -59,7 +59,8 @@ class BadFile(UsageError):
 
     def __init__(self, *, name: str, why: str, do: str) -> None:
         self.name, self.why, self.do = name, why, do
-        super().__init__(f"{name!r} {why}. {do}.")
+        shown = repr(name).replace("\\\\", "\\")  # as a path of Windows is written; what can't be printed stays an escape
+        super().__init__(f"{shown} {why}. {do}.")
 
 
 class BadSetting(UsageError):

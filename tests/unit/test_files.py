@@ -170,3 +170,10 @@ def test_one_path_instead_of_a_list_is_told_how_to_write_it(inputs: Inputs, give
 def test_what_is_no_file_is_refused_with_what_would_be_one(inputs: Inputs, item: object) -> None:
     with pytest.raises(UsageError, match="opened with 'rb'"):
         inputs.add([item])  # type: ignore[list-item]  # pyright: ignore[reportArgumentType]
+
+
+def test_a_path_of_windows_is_told_as_it_is_written() -> None:
+    with pytest.raises(BadFile, match="does not exist") as caught:
+        Inputs(input_bytes=1).add(["C:\\new\\temp.csv"])
+    assert str(caught.value).startswith("'C:\\new\\temp.csv' does not exist.")
+    assert "\n" not in str(BadFile(name="a\nb", why="is odd", do="Go"))

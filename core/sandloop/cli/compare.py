@@ -9,7 +9,7 @@ import typer
 
 from sandloop.cli.analyze import RouteChoice
 from sandloop.cli.complete import several_models
-from sandloop.cli.ends import Signals, ending_well, put, stderr_console, stdout_is_terminal
+from sandloop.cli.ends import Signals, ending_well, put, put_json, stderr_console, stdout_is_terminal
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -194,7 +194,10 @@ def _finish(comparison: Comparison, output: Path | None, html: Path | None, as_j
     try:
         _save(comparison, output or Path("sandloop-output") / comparison.id, html, console)
     finally:
-        put(comparison.to_json() if as_json else answers(comparison, colour=stdout_is_terminal() and not console.no_color))
+        if as_json:
+            put_json(comparison.to_json())
+        else:
+            put(answers(comparison, colour=stdout_is_terminal() and not console.no_color))
 
 
 def _save(comparison: Comparison, folder: Path, html: Path | None, console: Console) -> None:
