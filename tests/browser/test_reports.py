@@ -9,6 +9,7 @@ import pytest
 
 from opened_pages import Open
 from report_samples import comparison, good_run, hostile_comparison, hostile_run, many
+from sandloop.comparing.comparison import Entry
 from sandloop.report import comparison_report, run_report
 
 RUN, COMPARISON = run_report(good_run()), comparison_report(comparison())
@@ -153,3 +154,20 @@ def test_a_name_from_right_to_left_does_not_turn_what_stands_around_it(open_page
     entries = (replace(base.entries[0], label="שלום (1)"), *base.entries[1:])
     page = open_page(comparison_report(replace(base, entries=entries))).page
     assert page.locator("article h3 bdi").first.inner_text() == "שלום (1)"
+
+
+def test_a_long_failure_of_one_run_leaves_no_hole_under_the_names_of_the_others(open_page: Open) -> None:
+    base = comparison()
+    failed = Entry(model="x", label="x", error="MissingKey", message="There is no key. Set one, or use another model. " * 12)
+    page = open_page(comparison_report(replace(base, entries=(*base.entries[:2], failed)))).page
+    heights: list[float] = page.locator("article > .head").evaluate_all("all => all.map(e => e.getBoundingClientRect().height)")
+    assert max(heights) < 110
+    assert page.locator("article").last.locator(".answer .failure").is_visible()
+    assert "It never began." in page.locator("article").last.inner_text()
+
+
+@pytest.mark.parametrize(("html", "shown"), [(COMPARISON, 1), (MANY, 0)])
+def test_the_summary_has_a_column_for_containers_where_one_is_estimated(open_page: Open, html: str, shown: int) -> None:
+    summary = open_page(html).page.locator("table.summary")
+    assert summary.get_by_text("Container").count() == shown
+    assert len(set(summary.locator("tr").evaluate_all("all => all.map(e => e.children.length)"))) == 1

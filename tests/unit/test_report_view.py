@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from report_samples import CODE, Making, cell, comparison, failed_run, good_run, many, native_run
-from sandloop.comparing.comparison import Agreement
+from sandloop.comparing.comparison import Agreement, Entry
 from sandloop.events import (
     Answered,
     CodeError,
@@ -19,6 +19,7 @@ from sandloop.events import (
     ReplyEnded,
     RunStarted,
     Text,
+    Usage,
 )
 from sandloop.report.bounds import bounds
 from sandloop.report.columns import comparison_shown
@@ -220,3 +221,20 @@ def test_of_very_many_runs_the_first_have_columns() -> None:
 def test_an_answer_that_repeats_its_words_is_not_said_twice() -> None:
     run = shown(Text(text="It is 4.\n"), ReplyEnded(stop="end", text="It is 4.\n"), Answered(text="It is 4."))
     assert in_words(run.items) == []
+
+
+def test_a_model_that_tells_no_tokens_is_said_to_tell_none() -> None:
+    assert shown(Usage(model="m")).tokens == ()
+    assert shown(Usage(model="m", output_tokens=5)).tokens == (("in", "0"), ("out", "5"))
+
+
+def test_a_run_that_never_began_has_no_cost_and_took_no_time() -> None:
+    base = comparison()
+    missing = Entry(model="claude", label="claude", error="MissingKey", message="No key is set. Set one.")
+    run = comparison_shown(replace(base, entries=(missing, *base.entries))).runs[0]
+    assert (run.cost, run.seconds, run.tokens, run.mark.word) == ("", "", (), "failed")
+
+
+def test_the_cost_of_containers_has_a_place_where_one_is_estimated() -> None:
+    assert comparison_shown(comparison()).containers
+    assert not comparison_shown(many(3)).containers

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from sandloop.comparing.comparison import Agreement, Comparison, Entry, FileRow, Judgement, NumberRow
 from sandloop.report.bounds import MAX_COLUMNS, MAX_ROWS, Bounds, bounds
@@ -39,6 +40,7 @@ def comparison_shown(comparison: Comparison) -> ComparisonShown:
         labels=labels,
         runs=runs,
         columns=min(len(runs), MAX_COLUMNS),
+        containers=any(run.container_cost for run in runs),
         entry_count=len(comparison.entries),
         numbers=tuple(_number(row, len(labels)) for row in agreement.numbers[:_NUMBERS]),
         number_count=len(agreement.numbers),
@@ -50,15 +52,16 @@ def comparison_shown(comparison: Comparison) -> ComparisonShown:
 
 def _run(entry: Entry, key: str, limits: Bounds) -> RunShown:
     result = entry.result or Result(events=(), store=FileStore(file_bytes=0))
-    return run_shown(
+    shown = run_shown(
         result,
         key=key,
         limits=limits,
         label=entry.label or entry.model,
         error=entry.error,
         message=entry.message,
-        wall_seconds=entry.seconds,
+        wall_seconds=entry.seconds or None,
     )
+    return shown if entry.result else replace(shown, cost="")
 
 
 def verdict_mark(agree: bool | None) -> Mark:

@@ -57,7 +57,12 @@ def count(number: int, one: str, many: str = "") -> str:
 
 
 def tokens(usage: Usage) -> tuple[tuple[str, str], ...]:
-    """What the tokens were, by kind; the kinds that there were none of are not named, but for in and out."""
+    """What the tokens were, by kind; the kinds that there were none of are not named, but for in and out.
+
+    Empty when there were none at all: a model that answers with none does not tell them.
+    """
+    if not usage.input_tokens and not usage.output_tokens:
+        return ()
     kinds = (
         ("in", usage.input_tokens),
         ("of them from the cache", usage.cached_tokens),

@@ -131,6 +131,7 @@ class RunShown:
     tokens: tuple[tuple[str, str], ...]
     """By kind; empty when nobody told."""
     cost: str
+    """Of the tokens; empty for a run that never began."""
     container_cost: str
     """Estimated; empty when there is none to tell."""
     seconds: str
@@ -180,6 +181,8 @@ class ComparisonShown:
     runs: tuple[RunShown, ...]
     """Those of the tables; the first `columns` of them with all they did."""
     columns: int
+    containers: bool
+    """Whether the cost of a provider's container is estimated for any run."""
     entry_count: int
     numbers: tuple[NumberShown, ...]
     number_count: int

@@ -13,7 +13,6 @@ from sandloop.events import (
     RouteChosen,
     RunStarted,
     SandboxOpened,
-    Usage,
 )
 from sandloop.report.bounds import Bounds
 from sandloop.report.figures import moment, money, seconds, tokens
@@ -76,7 +75,7 @@ def run_shown(
         input_count=len(started.files) if started else 0,
         previews=_previews(result, limits),
         checks=tuple((short(c.number, 60), short(c.where, 200)) for c in result.checks[: limits.rows]),
-        tokens=tokens(usage) if any(isinstance(e, Usage) for e in events) else (),
+        tokens=tokens(usage),
         cost=money(usage.cost),
         container_cost="" if usage.container_cost is None else money(usage.container_cost),
         seconds=seconds(wall_seconds),
