@@ -52,13 +52,22 @@ class Display:
         output: Show what it prints.
         question: Show the question and its files.
         cost_limit: There is a limit of cost, so say when it can't hold.
+        told: A route that was shown before, which needs no word again.
     """
 
     def __init__(
-        self, console: Console, *, code: bool = True, output: bool = True, question: bool = True, cost_limit: bool = False
+        self,
+        console: Console,
+        *,
+        code: bool = True,
+        output: bool = True,
+        question: bool = True,
+        cost_limit: bool = False,
+        told: RouteChosen | None = None,
     ) -> None:
         self.screen = Screen(console)
         self.code, self.output, self.cost_limit = code, output, cost_limit
+        self.told = told
         self._question = question
         self._stage = Stage()
         self._prose: list[str] = []
@@ -87,7 +96,8 @@ class Display:
             case RunStarted() if self._question:
                 names = ", ".join(f"{f.name} ({human_size(f.size)})" for f in event.files)
                 self._say("?", f"{event.question}" + (f"  [{names}]" if names else ""), "bold")
-            case RouteChosen():
+            case RouteChosen() if event != self.told:
+                self.told = event
                 where = f"{event.route} · {event.provider}" + (f" · {event.model}" if event.model else "")
                 self._say("→", f"{where}: {event.reason}", "cyan")
             case SandboxOpened():

@@ -124,6 +124,16 @@ def test_output_that_comes_with_the_end_of_a_cell_is_shown_and_no_other_twice() 
     assert shown([cell("1"), live, told]) == "│ 1\n42\n✓ ran in 0.10 s\n"
 
 
+def test_a_route_that_was_told_is_told_again_only_when_it_changes() -> None:
+    first = RouteChosen(route="local", provider="p", model="m", reason="r")
+    out = io.StringIO()
+    display = Display(Console(file=out, width=100), told=first)
+    display.show(first)
+    assert out.getvalue() == ""
+    display.show(RouteChosen(route="local", provider="p", model="other", reason="r"))
+    assert out.getvalue() == "→ local · p · other: r\n"
+
+
 def test_code_can_be_left_out_and_what_it_came_to_stays() -> None:
     out = io.StringIO()
     display = Display(Console(file=out, width=100), code=False, output=False)

@@ -66,6 +66,7 @@ def ask(question: str, files: list[str], settings: Settings, wanted: Wanted, sig
             with signals.held():
                 session = _opened(settings, wanted, display)
             try:
+                display.screen.wait("reading the files" if files else "starting")
                 for event in session.stream(question, files):
                     shown.show(event)
             finally:

@@ -14,7 +14,7 @@ from sandloop.cli.files import save
 from sandloop.cli.finish import show_pictures, tell_checks, tell_cost
 from sandloop.display import Display
 from sandloop.errors import SandloopError
-from sandloop.events import CodeRan, InputFile, RunStarted
+from sandloop.events import CodeRan, InputFile, RouteChosen, RunStarted
 from sandloop.files import FileLike, Inputs
 from sandloop.limits import Limits
 from sandloop.printable import printable
@@ -35,6 +35,7 @@ def chatting(files: list[str], settings: Settings, *, pictures: bool, signals: S
             screen.wait("starting")
             session = Session(settings=settings)
             chat = Chat(session, settings, screen, pictures=pictures)
+            screen.wait("reading the files")
             chat.add(files)
         try:
             if at_terminal:
@@ -92,6 +93,7 @@ class Chat:
         self._cost_limit = self._limits.cost is not None
         """To be spoken of, where it can't hold."""
         self._code = True
+        self._route: RouteChosen | None = None
         self._waiting: list[FileLike] = []
         """Files that go with the next question."""
         self._waiting_inputs: list[InputFile] = []
@@ -174,11 +176,18 @@ class Chat:
 
     def _ask(self, question: str) -> None:
         files, self._waiting, self._waiting_inputs = self._waiting, [], []
-        shown = {"code": self._code, "output": self._code, "question": False, "cost_limit": self._cost_limit}
-        display = Display(self._screen.console, **shown)
+        display = Display(
+            self._screen.console,
+            code=self._code,
+            output=self._code,
+            question=False,
+            cost_limit=self._cost_limit,
+            told=self._route,
+        )
         before = len(self._session.history)
         try:
             with display:
+                display.screen.wait("reading the files" if files else "starting")
                 for event in self._session.stream(question, files):
                     display.show(event)
         except SandloopError:
@@ -186,7 +195,7 @@ class Chat:
                 self.say("no new file was taken; /add them again", "!")
             raise
         finally:
-            self._cost_limit = display.cost_limit
+            self._cost_limit, self._route = display.cost_limit, display.told
             result = self._session.result
             if result is not None and result.events:
                 self._finish(result)
