@@ -5,6 +5,7 @@ from __future__ import annotations
 ADELIE_TABLE = "| species | mean (g) |\n|---|---|\n| Adelie | 3700.66 |\n| Gentoo | 5076.02 |"
 SECTIONS = "For Adelie:\n- mean: 1.5\n- sd: 2.5\nFor Gentoo:\n- mean: 3.5\n- sd: 4.5"
 YEARS = "In 2012 the mean was 10.2, in 2013 11.4"
+SHARE = "What share of the days was rainy?"
 Case = tuple[str, str, bool | None, str]
 
 CASES: dict[str, list[Case]] = {
@@ -124,6 +125,14 @@ CASES: dict[str, list[Case]] = {
         ("Of the 5 largest, the mean is 3.2", "3.2", True, "What is the mean of the 5 largest?"),
         ("5", "7", False, "Which of 3, 5 and 7 is the most frequent?"),
         ("2015 was warmer (16.9) than 2014 (16.1)", "2014 was warmer (16.9) than 2015 (16.1)", False, "Was 2014 or 2015 warmer?"),
+    ],
+    "what the question asks for": [
+        ("It rained on 259 of the 1,461 days, which is 17.7 %.", "The share of rainy days is 0.426 (623 days).", False, SHARE),
+        ("It rained on 259 of the 1,461 days, which is 17.7 %.", "The share of rainy days is 0.177 (259 days).", True, SHARE),
+        ("It rained on 259 of the 1,461 days, which is 17.7 %.", "17.73 %", True, SHARE),
+        ("259 of 1461 days", "The number of days is 623.", False, "On how many days did it rain?"),
+        ("259 of 1461 days", "259", True, "On how many days did it rain?"),
+        ("August 11, 2014, with 35.6 °C", "35.6 °C were reached on 2014-08-12.", False, "On what day was it warmest?"),
     ],
     "words": [
         ("August", "August, with a mean of 26.1", True, "Which month is warmest?"),

@@ -75,7 +75,8 @@ def words_of(text: str) -> list[str]:
     """The words of `text` that tell something, in one form: lower case, singular, `average` as `mean`, `month 8` as `august`."""
     text = _MONTH_NUMBER.sub(lambda match: MONTH_NAMES[int(match[1]) - 1], text[:2_000].replace("_", " "))
     text = _ARTICLE.sub(" ", text)
-    return [form for word in _WORD.findall(text) if (form := one_form(word)) not in _NOISE or word == "A"]
+    words = (word for word in _WORD.findall(text) if len(word) > 1 or word.isupper() or not word.isascii() or word == "n")
+    return [form for word in words if (form := one_form(word)) not in _NOISE or word == "A"]
 
 
 def one_form(word: str) -> str:
@@ -102,7 +103,7 @@ def label(parts: Iterable[tuple[str, float]], what: str = "") -> Label:
         falls = falls or (weight >= 0.5 and _FALLS.search(text) is not None)
         for word in words_of(text):
             words[word] = max(words.get(word, 0.0), weight)
-    return Label(words, shown(what), falls)
+    return Label(words, shown(what) if words_of(what) else "", falls)
 
 
 def shown(text: str) -> str:

@@ -6,8 +6,9 @@ when each is the number that its answer is about. A number that only one answer 
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -21,7 +22,10 @@ MEMBERS_READ = 4
 """Answers that a number is held against to find out whether it is about the same thing."""
 ALIKE = 0.5
 """From here on, labels alone make two numbers one thing."""
-_EQUAL, _CLOSE, _NEITHER_COUNTED = 0.35, 0.1, 0.3
+_EQUAL, _CLOSE, _NEITHER_COUNTED, _SOUGHT = 0.35, 0.1, 0.3, 1.2
+_ASKS_SHARE = re.compile(r"\b(?:share|proportion|fraction|percent|percentage|what part|ratio)\b", re.IGNORECASE)
+_ASKS_COUNT = re.compile(r"\b(?:how many|number of|count)\b", re.IGNORECASE)
+_ASKS_DATE = re.compile(r"\b(?:when|(?:which|what) (?:date|day|year))\b", re.IGNORECASE)
 
 
 @dataclass(slots=True)
@@ -53,6 +57,10 @@ class _Known:
     """Of each answer: at how many numbers each word stands."""
     topic: frozenset[str]
     """The words of the question."""
+    sought: Callable[[Stated], bool] | None
+    """Whether a number is of the kind that the question asks for; None when the question does not say."""
+    main: Sequence[Stated | None]
+    """Of each answer: the number that it is about."""
     tolerance: float
 
 
@@ -66,10 +74,13 @@ def aligned(answers: Sequence[str | None], question: str, tolerance: float) -> l
     """
     asked = stated(question)
     given = [[] if answer is None else repeated(stated(answer), asked) for answer in answers]
+    topic, sought = frozenset(words_of(question)), sought_kind(question)
     known = _Known(
         rare=_rarity(given),
         counts=tuple(Counter(word for number in numbers for word in _firm(number)) for numbers in given),
-        topic=frozenset(words_of(question)),
+        topic=topic,
+        sought=sought,
+        main=[None if (at := _main(numbers, topic, sought)) is None else numbers[at] for numbers in given],
         tolerance=tolerance,
     )
     rows: list[Row] = []
@@ -97,7 +108,7 @@ def _add(rows: list[Row], position: int, numbers: Sequence[Stated], known: _Know
     pairs: list[tuple[float, int, int]] = []
     index = _index(rows)
     for at, number in enumerate(numbers):
-        for row in _candidates(number, index, rows):
+        for row in _candidates(number, index, rows, known, position):
             members = islice(rows[row].members.items(), MEMBERS_READ)
             score = max(_score(number, position, member, other, known) for other, member in members)
             if score > 0:
@@ -109,9 +120,9 @@ def _add(rows: list[Row], position: int, numbers: Sequence[Stated], known: _Know
         if at not in matched and row not in taken:
             matched[at] = row
             taken.add(row)
-    main = _main(numbers, known.topic)
+    main = _main(numbers, known.topic, known.sought)
     if main is not None and main not in matched:
-        found = _main_row(rows, taken, numbers[main], not matched, known.topic)
+        found = _main_row(rows, taken, numbers[main], not matched, known)
         matched.update({} if found is None else {main: found})
     for at, number in enumerate(numbers):
         if at in matched:
@@ -129,8 +140,10 @@ def _index(rows: Sequence[Row]) -> dict[str, list[int]]:
     return index
 
 
-def _candidates(number: Stated, index: Mapping[str, list[int]], rows: Sequence[Row]) -> list[int]:
-    """Rows that share a word with the number, and those with a value near it."""
+def _candidates(number: Stated, index: Mapping[str, list[int]], rows: Sequence[Row], known: _Known, position: int) -> Sequence[int]:
+    """Rows that share a word with the number, and those with a value near it; all of them for what an answer is about."""
+    if number is known.main[position]:
+        return range(len(rows))
     shared = {position for word in number.label.words for position in index.get(word, ())}
     near = {position for position, row in enumerate(rows) if any(_near(number, member) for member in row.members.values())}
     return sorted(shared | near)
@@ -150,8 +163,12 @@ def _score(a: Stated, of_a: int, b: Stated, of_b: int, known: _Known) -> float:
     """How surely two numbers are about one thing; 0 when nothing says so."""
     if not can_be_one(a, b) or opposed(a.label, b.label):
         return 0.0
+    if known.sought is not None and known.sought(a) and known.sought(b) and a is known.main[of_a] and b is known.main[of_b]:
+        return _SOUGHT
     alike, equal = likeness(a.label, b.label, known.rare), same(a, b, known.tolerance)
     if alike < ALIKE and not (equal and (alike > 0 or _telling(a, b))):
+        return 0.0
+    if not equal and a.place.base != b.place.base:
         return 0.0
     if not equal:
         return alike + _CLOSE * _closeness(a, b) - (_NEITHER_COUNTED if a.counted != b.counted else 0.0)
@@ -177,35 +194,52 @@ def _closeness(a: Stated, b: Stated) -> float:
     return min(x, y) / max(x, y) if max(x, y) else 1.0
 
 
-def _main(numbers: Sequence[Stated], topic: frozenset[str]) -> int | None:
-    """The number that an answer is about: the one whose words are most those of the question, the first of several."""
+def _main(numbers: Sequence[Stated], topic: frozenset[str], sought: Callable[[Stated], bool] | None) -> int | None:
+    """The number that an answer is about: of the kind that is asked for, with the most words of the question, the first."""
     if not numbers:
         return None
-    return max(range(len(numbers)), key=lambda at: (len(topic & set(numbers[at].label.words)), -at))
+
+    def fits(at: int) -> tuple[bool, int, int]:
+        number = numbers[at]
+        return sought is not None and sought(number), len(topic & set(number.label.words)), -at
+
+    return max(range(len(numbers)), key=fits)
 
 
-def _main_row(rows: Sequence[Row], taken: set[int], number: Stated, alone: bool, topic: frozenset[str]) -> int | None:
+def sought_kind(question: str) -> Callable[[Stated], bool] | None:
+    """Of what kind a number must be that answers the question: a share, a count, a date; None when the question does not say."""
+    if _ASKS_SHARE.search(question):
+        return lambda n: (
+            n.unit.kind == "share"
+            or (not n.unit.kind and not n.counted and any(abs(r.value) <= 1 and not r.whole for r in n.readings))
+        )
+    if _ASKS_COUNT.search(question):
+        return lambda n: not n.is_date and not n.unit.kind and not n.place.base and any(r.whole for r in n.readings)
+    if _ASKS_DATE.search(question):
+        return lambda n: n.is_date
+    return None
+
+
+def _main_row(rows: Sequence[Row], taken: set[int], number: Stated, alone: bool, known: _Known) -> int | None:
     """The row of what the other answers are about, when this number must be about it too.
 
     Args:
         alone: Whether nothing else of its answer was found in the others.
     """
-    others = {position for row in rows for position in row.members}
-    for other in sorted(others):
-        theirs = [(at, row.members[other]) for at, row in enumerate(rows) if other in row.members]
-        main = _main([member for _, member in theirs], topic)
-        if main is None:
-            continue
-        at, member = theirs[main]
-        bare = not _own(number, topic) or not _own(member, topic)
-        one_unit = bool(number.unit.kind) and number.unit.kind == member.unit.kind
-        if (
-            at not in taken
-            and can_be_one(number, member)
-            and not opposed(number.label, member.label)
-            and (bare or (alone and (one_unit or len(theirs) == 1)))
-        ):
-            return at
+    for at, row in enumerate(rows):
+        for other, member in row.members.items():
+            if (
+                at in taken
+                or member is not known.main[other]
+                or not can_be_one(number, member)
+                or opposed(number.label, member.label)
+            ):
+                continue
+            single = sum(other in r.members for r in rows) == 1
+            one_unit = bool(number.unit.kind) and number.unit.kind == member.unit.kind
+            bare = not _own(number, known.topic) or not _own(member, known.topic)
+            if bare or (alone and (one_unit or single)):
+                return at
     return None
 
 

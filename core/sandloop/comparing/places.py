@@ -28,6 +28,8 @@ _NO_NOUN = frozenset(_NO_NOUN_TEXT.split())
 _BEFORE_KEY = re.compile(
     r"\b(?:in|for|during|since|until|from|to|through|between|and|of|years?|on|by|month|im|em|en)\s*$", re.IGNORECASE
 )
+_PART_OF = re.compile(r"\s+(?:out\s+)?of\s+(?:the\s+|all\s+|a\s+total\s+of\s+)?")
+_OUT_OF = re.compile(r"\bout\s+of\s+(?:the\s+|all\s+|a\s+total\s+of\s+)?$", re.IGNORECASE)
 _REMARK = re.compile(r"\s?\(([^()\n]{1,60})\)")
 _SEPARATOR = re.compile(r"[\s|:+-]*-{2,}[\s|:+-]*")
 _IN_PARENTHESES = re.compile(r"[(\[](?:in )?([^()\[\]\n\d]{1,20})[)\]]")
@@ -45,6 +47,8 @@ class Place:
     """The word right behind it, where it is one that can be counted."""
     unit: str = ""
     """What stands in parentheses in its column's header or in the words before it: `mean (g)`."""
+    base: bool = False
+    """Whether it is what others are a part of: the `1461` of `641 of 1461 days`."""
     key: bool = False
     """Whether it says which of several numbers another one is: the year of a row."""
 
@@ -171,8 +175,11 @@ def _in_text(text: str, line: _Line, span: Span, before: int | None, after: int 
     if before is not None and before > start - len(sentence) and (boundary := _SOFT.search(gap)) is not None:
         left = gap[boundary.end() :]
     behind = text[end : min(after if after is not None else line.end, end + _RIGHT)]
-    right = _right(behind, shared=after is not None, enclosed=gap.rstrip().endswith(("(", "[")))
-    noun = _NOUN.match(text[end : end + 60])
+    part = _PART_OF.fullmatch(behind) is not None
+    if after is not None and part:  # `641 of 1461 days`: both are days
+        behind = _right(re.sub(r"^[\d.,\s]+", "", text[after : after + _RIGHT]), shared=False, enclosed=False)
+    right = behind if part else _right(behind, shared=after is not None, enclosed=gap.rstrip().endswith(("(", "[")))
+    noun = _NOUN.match(f" {behind.lstrip()}" if after is not None and part else text[end : end + 60])
     verb = _VERB.search(gap) is not None
     subject = (
         (sentence[: len(sentence) - len(left)], 0.8) if verb and not _SOFT.search(gap) else (re.split(r"\d", sentence)[0], 0.3)
@@ -187,6 +194,7 @@ def _in_text(text: str, line: _Line, span: Span, before: int | None, after: int 
         label=label(parts, left if label([(left, 1.0)]).words else f"{left} {right}"),
         left=gap[-60:],
         noun=noun[1] if noun and noun[1].lower() not in _NO_NOUN else "",
+        base=_OUT_OF.search(gap) is not None or (before is not None and _PART_OF.fullmatch(gap) is not None),
         key=_is_key(text, line, span, before, after),
         unit=_in_parentheses(left),
     )

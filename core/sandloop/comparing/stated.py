@@ -26,6 +26,7 @@ _NUMBER = re.compile(
     rf"(?:[ \u00a0\u202f-]?(?P<unit>{BEHIND}))?"
 )
 _ABOUT = re.compile(r"(?:\b(?:about|approximately|approx\.?|around|roughly|nearly|almost|circa|ca\.?|rund|etwa)|[~≈])\s*$", re.I)
+_MONTH = re.compile(r"\bmonth\W{0,3}$", re.IGNORECASE)
 _YEAR = re.compile(r"(?:1[5-9]|20|21)\d\d")
 _SPAN = re.compile(r"(?<!`)`([^`\n]{1,300})`(?!`)")
 _PLAIN_SPAN = re.compile(r"[-+−$€£]?\s?\d[\d.,' \u00a0]*\s?(?:%|°?[A-Za-z]{0,3})")
@@ -159,6 +160,8 @@ def _number(match: re.Match[str], text: str, place: Place, sign: str) -> Stated 
     readings = [r for form in forms if (r := _reading(form + exponent, factor, negative, unit, approximate)) is not None]
     if not readings:
         return None
+    if _MONTH.search(place.left) and digits.isdigit() and 1 <= int(digits) <= 12 and not unit.kind:
+        return Stated(text=text.strip(), days=(Day(month=int(digits)),), place=place)
     days = (Day(year=int(digits)),) if _is_year(match) and not unit.kind and not counted else ()
     return Stated(text=" ".join(text.split()), readings=tuple(readings), days=days, unit=unit, place=place, counted=counted)
 
@@ -226,8 +229,14 @@ def can_be_one(a: Stated, b: Stated) -> bool:
         return a.seconds is not None and b.seconds is not None
     if not a.readings or not b.readings or not comparable(a.unit, b.unit):
         return False
-    counted = (a.counted and b.unit.kind) or (b.counted and a.unit.kind)
-    return not counted
+    return not _no_amount(a, b) and not _no_amount(b, a)
+
+
+def _no_amount(a: Stated, b: Stated) -> bool:
+    """Whether `a` is a count that `b`, with its unit, can be no other account of: rows are no degrees, and 641 is no percentage."""
+    return bool(b.unit.kind) and (
+        a.counted or (b.unit.kind == "share" and not a.unit.kind and all(r.value > 100 for r in a.readings))
+    )
 
 
 def repeated(numbers: Sequence[Stated], question: Sequence[Stated]) -> list[Stated]:

@@ -9,9 +9,9 @@ from sandloop.comparing.comparison import Entry
 from sandloop.comparing.facts import Facts
 from sandloop.comparing.groups import Relation, connected
 from sandloop.comparing.labels import words_of
-from sandloop.comparing.numbers import Row
+from sandloop.comparing.numbers import Row, sought_kind
 from sandloop.comparing.reasons import reason
-from sandloop.comparing.stated import same
+from sandloop.comparing.stated import Stated, same
 from sandloop.comparing.words import WordRow
 from sandloop.printable import printable
 
@@ -97,18 +97,16 @@ def _no_majority(seen: Seen, groups: Sequence[Sequence[int]]) -> str:
         return _one_to_one(seen, first[0], second[0], row)
     if row is None:
         return f"No majority: {'; '.join(_names(seen, group) for group in groups[:SHOWN_GROUPS])} differ in their files"
-    said = [
-        f"{_names(seen, group)} {'say' if len(group) > 1 else 'says'} {_value(seen, group, row) or 'something else'}"
-        for group in groups[:SHOWN_GROUPS]
-    ]
+    values = [(group, _value(seen, group, row) or _alone(seen, group[0])) for group in groups[:SHOWN_GROUPS]]
+    said = [f"{_names(seen, group)} {'say' if len(group) > 1 else 'says'} {value or 'something else'}" for group, value in values]
     more = f"; {len(groups) - SHOWN_GROUPS} more differ" if len(groups) > SHOWN_GROUPS else ""
     return f"No majority: {'; '.join(said)}{more}"
 
 
 def _one_to_one(seen: Seen, first: int, second: int, row: Row | WordRow | None) -> str:
     if row is None:
-        said = _common(seen, [first, second])
-        return f"Both say {said}, but {_other_files(seen, [first], [second])}" if said else _other_files(seen, [first], [second])
+        said, differ = _common(seen, [first, second]), _other_files(seen, [first], [second])
+        return f"Both say {said}, but {differ}" if said else differ
     found = [
         (because, a, b)
         for a, b in ((first, second), (second, first))
@@ -146,20 +144,25 @@ def _error(entry: Entry) -> str:
 
 
 def _alone(seen: Seen, at: int) -> str:
-    """The number that the only answer is about."""
-    topic = set(words_of(seen.question))
+    """The number that an answer is about."""
     own = [row.members[at] for row in seen.numbers if at in row.members]
-    return short(max(own, key=lambda number: len(topic & set(number.label.words))).text) if own else ""
+    return short(max(own, key=lambda number: _asked(seen, number)).text) if own else ""
+
+
+def _asked(seen: Seen, number: Stated) -> tuple[bool, int]:
+    """How much the question asks for it: for its kind, and with how many of its words."""
+    sought = sought_kind(seen.question)
+    return sought is not None and sought(number), len(set(words_of(seen.question)) & set(number.label.words))
 
 
 def _rows(seen: Seen) -> list[Row | WordRow]:
     """What can be told, that which the question asks for first."""
-    topic = set(words_of(seen.question))
 
-    def asked(row: Row) -> int:
-        return -max(len(topic & set(member.label.words)) for member in row.members.values())
+    def asked(row: Row) -> tuple[bool, int]:
+        return max(_asked(seen, member) for member in row.members.values())
 
-    return [*([seen.words] if seen.words is not None else []), *sorted((r for r in seen.numbers if len(r.members) > 1), key=asked)]
+    shared = [row for row in seen.numbers if len(row.members) > 1]
+    return [*([seen.words] if seen.words is not None else []), *sorted(shared, key=asked, reverse=True)]
 
 
 def _common(seen: Seen, group: Sequence[int]) -> str:

@@ -127,6 +127,11 @@ def _column_pairs(a: Table, b: Table, outcome: Outcome) -> list[_Pair]:
     only_b = [j for j in range(len(b.header)) if j not in {y for _, y in found}]
     if [j for _, j in found] != sorted(j for _, j in found):
         outcome.note(Difference("order", a.name, "columns"))
+    for i, j in _of_one_content(a, b, only_a, only_b):
+        outcome.note(Difference("renamed", a.name, a=shown(a.header[i]), b=shown(b.header[j])))
+        found.append((i, j))
+        only_a.remove(i)
+        only_b.remove(j)
     if len(only_a) == len(only_b) and all(_alike(a.columns[i], b.columns[j]) for i, j in zip(only_a, only_b, strict=True)):
         for i, j in zip(only_a, only_b, strict=True):
             outcome.note(Difference("renamed", a.name, a=shown(a.header[i]), b=shown(b.header[j])))
@@ -139,6 +144,22 @@ def _column_pairs(a: Table, b: Table, outcome: Outcome) -> list[_Pair]:
         _Pair(a.header[i], a.columns[i], b.columns[j], a.places[i], decimals(a.columns[i]), decimals(b.columns[j]))
         for i, j in sorted(found)
     ]
+
+
+def _of_one_content(a: Table, b: Table, only_a: Sequence[int], only_b: Sequence[int]) -> list[tuple[int, int]]:
+    """Columns of other names that hold the same numbers or texts, row by row."""
+    found: list[tuple[int, int]] = []
+    if a.length != b.length or a.length < 2:
+        return found
+    for i in only_a[:_NAMES]:
+        for j in only_b[:_NAMES]:
+            digits = decimals(a.columns[i]), decimals(b.columns[j])
+            if j not in {taken for _, taken in found} and all(
+                same_cell(x, y, *digits, 0.0) for x, y in zip(a.columns[i], b.columns[j], strict=True)
+            ):
+                found.append((i, j))
+                break
+    return found
 
 
 def _plain(name: str) -> str:
