@@ -17,6 +17,7 @@ from sandloop.comparing.comparison import Comparison, Entry
 from sandloop.errors import UsageError
 from sandloop.events import Answered, Event, FileMade, RunStarted
 from sandloop.report import REPORT_BYTES, comparison_report, run_report, write_report
+from sandloop.report.page import breakable
 from sandloop.result import Result
 
 CSS = (resources.files("sandloop.report") / "templates" / "report.css").read_text("utf-8")
@@ -31,6 +32,15 @@ def test_a_report_is_one_page_with_a_policy_that_allows_its_own_styles_and_inner
     assert directives["img-src"] == "data:"
     assert all(re.fullmatch(r"'sha256-[\w+/=]+'", source) for source in directives["style-src"].split())
     assert page.index("Content-Security-Policy") < page.index("<style>")
+
+
+def test_a_report_of_a_run_says_how_long_it_took_where_that_is_known() -> None:
+    assert "<dt>Time</dt><dd>12.3 s" in run_report(good_run(), seconds=12.3)
+    assert "<dt>Time</dt>" not in run_report(good_run())
+
+
+def test_a_long_path_in_a_name_may_go_on_in_the_next_line_and_stays_text() -> None:
+    assert breakable("a/<b>/\u202ec") == "a/<wbr>&lt;b&gt;/<wbr>\\u202ec"
 
 
 @pytest.mark.parametrize("page", [run_report(hostile_run()), comparison_report(hostile_comparison())])

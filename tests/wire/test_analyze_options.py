@@ -64,7 +64,9 @@ def test_code_output_and_answer_are_markdown_for_a_pipe_and_a_report_for_a_brows
     with AnthropicServer([Reply(DRAWN)]) as server:
         done = analyze(folder, with_server(server), "How many?", "data/a.csv", "--show-code", "--html", "report.html")
     assert done.stdout.decode() == f"```python\nprint('é')\n```\n\n```text\né\n```\n\n{WORDS}\n"
-    assert "How many?" in (folder / "report.html").read_text("utf-8")
+    report = (folder / "report.html").read_text("utf-8")
+    assert "How many?" in report
+    assert "<dt>Time</dt>" in report
 
 
 def test_a_streamed_answer_is_the_answer(folder: Path) -> None:

@@ -149,6 +149,7 @@ async def test_runs_are_listed_shown_and_written_for_other_programs(runs: Path, 
     page = command("runs", "export", first, "--html", "-o", "page.html")
     assert page.returncode == 0, page.stderr
     assert (tmp_path / "page.html").read_text().startswith("<!doctype html>")
+    assert "<dt>Time</dt>" in (tmp_path / "page.html").read_text()
     assert (tmp_path / "page.html").stat().st_mode & 0o777 == 0o600
 
 

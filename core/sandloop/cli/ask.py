@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,6 +66,7 @@ def ask(question: str, files: list[str], settings: Settings, wanted: Wanted, sig
         try:
             with signals.held():
                 session = _opened(settings, wanted, display)
+            began = time.monotonic()
             try:
                 display.screen.wait("reading the files" if files else "starting")
                 for event in session.stream(question, files):
@@ -73,7 +75,7 @@ def ask(question: str, files: list[str], settings: Settings, wanted: Wanted, sig
                 display.give_up()
                 if session.result is not None and session.result.events:
                     with display.screen.aside():
-                        _finish(session.result, wanted)
+                        _finish(session.result, wanted, time.monotonic() - began)
         finally:
             if session is not None:
                 session.close()  # a signal may have come between its making and its use
@@ -109,7 +111,7 @@ class Shown:
             write(text)
 
 
-def _finish(result: Result, wanted: Wanted) -> None:
+def _finish(result: Result, wanted: Wanted, seconds: float) -> None:
     """Save what was made and print what there is, also after a failure: nothing a run has paid for is lost."""
     console = stderr_console()
     pictures = wanted.pictures and not wanted.as_json and not wanted.as_jsonl
@@ -127,4 +129,4 @@ def _finish(result: Result, wanted: Wanted) -> None:
     if wanted.html is not None:
         from sandloop.report import run_report, write_report
 
-        write_report(wanted.html, run_report(result))
+        write_report(wanted.html, run_report(result, seconds=seconds))

@@ -149,7 +149,7 @@ def _exported(run: Run, kind: str) -> str:
         case "html":
             from sandloop.report import run_report
 
-            return run_report(run.result())
+            return run_report(run.result(), seconds=run.summary.seconds)
         case _:
             return run.result().to_json(files=True) + "\n"
 

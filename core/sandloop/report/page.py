@@ -27,13 +27,16 @@ REPORT_BYTES = 25_000_000
 """No report is larger, whatever the runs hold. What is left out is named where it is missing."""
 
 
-def run_report(result: Result) -> str:
+def run_report(result: Result, *, seconds: float | None = None) -> str:
     """One run as a whole HTML document: answer, files and pictures, and what happened in order.
 
     It loads nothing and runs nothing, so it can be kept, sent and printed as one file of at most `REPORT_BYTES`. All that a
     model, a file or a container said is escaped; pages that code made stand in sandboxed frames.
+
+    Args:
+        seconds: Wall time from its start to its end, where it is known: a kept run's summary has it.
     """
-    run = run_shown(result, key="run", limits=bounds(steps=len(result.steps)))
+    run = run_shown(result, key="run", limits=bounds(steps=len(result.steps)), wall_seconds=seconds)
     return _page("run.html", [run], run=run, question=cut(result.question, 20_000))
 
 
@@ -66,11 +69,16 @@ def _templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    filters: dict[str, Any] = {"code": code, "markdown": markdown}
+    filters: dict[str, Any] = {"code": code, "markdown": markdown, "breakable": breakable}
     functions: dict[str, Any] = {"count": count}
     templates.filters.update(filters)
     templates.globals.update(functions)
     return templates
+
+
+def breakable(text: str) -> Markup:
+    """A text in which a long path may go on in the next line behind each `/`, not in the middle of a name."""
+    return Markup("/<wbr>").join(visible(text).split("/"))
 
 
 def _finalize(value: object) -> object:
