@@ -26,7 +26,7 @@ def put(text: str, *, end: str = "\n") -> None:
     except BrokenPipeError:
         raise
     except OSError as error:
-        discard_stdout()
+        discard_broken()
         raise UsageError(
             f"The output can't be written: {error.strerror}. Made files are saved; send the output elsewhere."
         ) from error
@@ -44,9 +44,14 @@ def stdout_is_terminal() -> bool:
     return sys.stdout is not None and sys.stdout.isatty()  # pyright: ignore[reportUnnecessaryComparison]
 
 
-def discard_stdout() -> None:
-    """What is left in its buffer, so that the interpreter does not fail on it at its end."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def discard_broken() -> None:
+    """What is left for a stream that nobody reads any more, so that the interpreter does not fail on it at its end."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:  # pyright: ignore[reportUnnecessaryComparison]
+                stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def stderr_console() -> Console:
@@ -59,8 +64,16 @@ def fail(error: Exception) -> NoReturn:
     """One or two sentences, no traceback, the right exit code."""
     from sandloop.printable import printable
 
-    print(f"sandloop: {printable(str(error))}", file=sys.stderr)
+    _say(f"sandloop: {printable(str(error))}")
     raise typer.Exit(getattr(error, "exit_code", 1))
+
+
+def _say(line: str) -> None:
+    """To stderr, where somebody still reads it."""
+    try:
+        print(line, file=sys.stderr, flush=True)
+    except BrokenPipeError:
+        discard_broken()
 
 
 class Signals:
@@ -123,10 +136,10 @@ def ending_well() -> Generator[Signals]:
     except SandloopError as error:
         fail(error)
     except KeyboardInterrupt:
-        print("sandloop: interrupted; what the run had so far is above.", file=sys.stderr)
+        _say("sandloop: interrupted; what the run had so far is above.")
         raise typer.Exit(INTERRUPTED) from None
     except BrokenPipeError:
-        discard_stdout()
+        discard_broken()
         raise typer.Exit(1) from None
     except Exception as error:
         if os.environ.get("SANDLOOP_DEBUG"):
