@@ -163,7 +163,7 @@ def test_output_that_cannot_be_written_is_a_sentence(folder: Path) -> None:
 def test_an_error_that_nobody_reads_ends_with_its_own_exit_code(folder: Path) -> None:
     reader, writer = os.pipe()
     os.close(reader)
-    done = subprocess.run([SANDLOOP, "analyze", "?", "none.csv"], cwd=folder, env=environment(folder), stderr=writer, check=False)
+    done = subprocess.run([SANDLOOP, "extract", "none.md"], cwd=folder, env=environment(folder), stderr=writer, check=False)
     os.close(writer)
     assert done.returncode == 2
 
