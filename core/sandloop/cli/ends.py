@@ -47,9 +47,10 @@ def stdout_is_terminal() -> bool:
 def discard_broken() -> None:
     """What is left for a stream that nobody reads any more, so that the interpreter does not fail on it at its end."""
     for stream in (sys.stdout, sys.stderr):
+        if stream is None:  # pyright: ignore[reportUnnecessaryComparison]
+            continue
         try:
-            if stream is not None:  # pyright: ignore[reportUnnecessaryComparison]
-                stream.flush()
+            stream.flush()
         except OSError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
