@@ -262,8 +262,8 @@ DIFFERENCE = {"what": "cell", "sheet": "", "place": "B2", "a": "1", "b": "2"}
     "text",
     [
         "", "[]", "null", "{", '{"groups": 5}', said(files=[0, 9]), said(files=[0]), said(files=[0, 0]), said(classes=[[0, 1], []]),
-        said(classes=[[0], [1], [1]]), said(unknown=[1]), said(files=["0", {}]),
-        said(outcomes=[{"a": 0, "b": 7, "same": False, "more": 0, "differences": []}]),
+        said(classes=[[0], [1], [1]]), said(unknown=[1]), said(files=["0", "x"]),
+        said(outcomes=[{"a": 0, "b": 7, "same": False, "more": 0, "differences": [DIFFERENCE]}]),
         said(outcomes=[{"a": 0, "b": 1, "same": False, "more": 0, "differences": [DIFFERENCE] * 21}]),
         said(outcomes=[{"a": 0, "b": 1, "same": False, "more": 0, "differences": [{**DIFFERENCE, "a": "x" * 3_000}]}]),
         json.dumps({"groups": [], "looks": {"0": {**LOOK, "lights": [0] * 5}}, "unread": {}}),

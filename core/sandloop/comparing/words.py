@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
@@ -127,12 +127,11 @@ def _weekdays(text: str) -> set[str]:
     return {next(day for day in _WEEKDAYS if day.lower().startswith(m[1].lower())) for m in _WEEKDAY.finditer(text)}
 
 
-def _the_one(text: str, read: object) -> Word | None:
+def _the_one(text: str, read: Callable[[str], set[str]]) -> Word | None:
     """The only one of the text, or of what it emphasizes, or of its first sentence."""
-    assert callable(read)  # noqa: S101 - narrows the type
     emphasized = " ; ".join("".join(parts) for parts in _STRONG.findall(text))
     for part in (text, emphasized, re.split(r"(?<=[.!?])\s|\n", text.strip(), maxsplit=1)[0]):
-        found: set[str] = read(part.replace("*", ""))
+        found = read(part.replace("*", ""))
         if len(found) == 1:
             return _fixed(found.pop())
     return None

@@ -137,12 +137,14 @@ def _json(path: str, *, lines: bool) -> list[Table]:
         text = file.read(JSON_BYTES + 1)
     if len(text) > JSON_BYTES:
         raise Unreadable("it is JSON of over 30 MB")
-    value: object = json.loads(text)
-    if isinstance(value, list) and value and all(isinstance(item, dict) for item in cast("list[object]", value)):
-        return [table_from_rows("", _records(cast("list[object]", value)))]
+    value = plain = cast("object", json.loads(text))
+    items = cast("list[object]", value) if isinstance(value, list) else []
+    if items and all(isinstance(item, dict) for item in items):
+        return [table_from_rows("", _records(items))]
     if isinstance(value, dict) and (columns := _columns(cast("dict[str, object]", value))):
         return [table_from_rows("", columns)]
-    return [table_from_rows("", [["path", "value"], *([path, cell] for path, cell in islice(_leaves(value, ""), MAX_CELLS // 2))])]
+    leaves = ([path, cell] for path, cell in islice(_leaves(plain, ""), MAX_CELLS // 2))
+    return [table_from_rows("", chain([["path", "value"]], leaves))]
 
 
 def _records(items: Iterable[object]) -> Iterator[list[Cell]]:
