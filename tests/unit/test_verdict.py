@@ -98,6 +98,40 @@ async def test_where_several_numbers_are_given_the_line_names_the_one_that_diffe
     assert (await compared(run("claude", masses), run("gpt", masses))).verdict == "Both agree: 3700.66 g, 3733.09 g, 5076.02 g"
 
 
+GUESSED: list[tuple[list[Entry], str]] = [
+    (
+        [run("claude", "On 73 days.", ("", "73")), run("gpt", "On 73 days.", ("raise", ""), checks=["73"])],
+        "Both agree: 73; that number stands in none of the outputs of gpt",
+    ),
+    (
+        [
+            run("claude", "12.4 %", ALL),
+            run("gpt", "12.4 %", ("df", "1,461 rows"), checks=["12.4 %"]),
+            run("gemini", "11.9 %", DROPPED),
+        ],
+        "2 of 3 agree: 12.4 %; that number stands in none of the outputs of gpt; gemini says 11.9 %, because it dropped 3 rows",
+    ),
+    (
+        [run(name, "12.4 %", checks=["12.4 %"]) for name in ("claude", "gpt")] + [run("gemini", "12.4 %", ALL)],
+        "All 3 agree: 12.4 %; that number stands in none of the outputs of claude and gpt",
+    ),
+    (
+        [run("claude", "mean: 1.5 kg, median: 2.5 kg", ALL), run("gpt", "mean: 1.5 kg, median: 2.5 kg", ALL, checks=["2.5"])],
+        "Both agree: 1.5 kg, 2.5 kg; not all of these numbers stand in the outputs of gpt",
+    ),
+    (
+        [run("claude", "12.4 %", checks=["12.4 %"]), run("gpt", None)],
+        "Only claude answered: 12.4 %, which stands in none of its outputs; gpt did not answer (LimitReached)",
+    ),
+    ([run("claude", "12.4 % of 1461", ALL), run("gpt", "12.4 %", ALL, checks=["1461"])], "Both agree: 12.4 %"),
+]
+
+
+@pytest.mark.parametrize(("entries", "line"), GUESSED, ids=[line for _, line in GUESSED])
+async def test_a_number_that_agrees_and_stands_in_no_output_of_its_own_run_is_told(entries: list[Entry], line: str) -> None:
+    assert (await compared(*entries)).verdict == line
+
+
 async def test_outliers_that_differ_in_other_numbers_are_told_with_what_they_differ_in() -> None:
     found = await compared(
         run("a", "mean: 1.5 kg, median: 2.5 kg"),

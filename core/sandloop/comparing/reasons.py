@@ -6,11 +6,15 @@ bear on the number is a `because`; what merely is different about the code is to
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from sandloop.comparing.facts import DROPS, Facts
+from sandloop.numbers import DIGITS
+
+_DIGITS = re.compile(DIGITS)
 
 Rule: TypeAlias = "Callable[[Facts, Sequence[Facts], str], str | None]"
 
@@ -86,12 +90,13 @@ def unsupported(one: Facts, others: Sequence[Facts], number: str) -> str | None:
     """The number stands in none of its outputs, and all numbers of the others do in theirs."""
     if any(other.unsupported for other in others):
         return None
-    named = {text.strip() for text in one.unsupported}
-    return "that number stands in none of its outputs" if number.strip() in named or _digits(number) in named else None
+    return "that number stands in none of its outputs" if unseen(one, number) else None
 
 
-def _digits(number: str) -> str:
-    return number.strip().rstrip("%°CFgkm€ ").lstrip("$€£ ").strip()
+def unseen(one: Facts, number: str) -> bool:
+    """Whether the record says of a number of the answer, as that writes it, that it stands in no output, file or question."""
+    digits = _DIGITS.search(number)
+    return number.strip() in one.unsupported or (digits is not None and digits[0] in one.unsupported)
 
 
 def another_sheet(one: Facts, others: Sequence[Facts], number: str) -> str | None:

@@ -10,7 +10,7 @@ from sandloop.comparing.facts import Facts
 from sandloop.comparing.groups import Relation, connected
 from sandloop.comparing.labels import words_of
 from sandloop.comparing.numbers import Row, sought_kind
-from sandloop.comparing.reasons import reason
+from sandloop.comparing.reasons import reason, unseen
 from sandloop.comparing.stated import Stated, same
 from sandloop.comparing.words import WordRow
 from sandloop.printable import printable
@@ -50,7 +50,8 @@ def verdict(seen: Seen) -> str:
 def _answers(seen: Seen, answered: Sequence[int]) -> str:
     if len(answered) == 1:
         said = _alone(seen, answered[0])
-        return f"Only {seen.label(answered[0])} answered{f': {said}' if said else ''}"
+        doubt = ", which stands in none of its outputs" if unseen(seen.facts[answered[0]], said) else ""
+        return f"Only {seen.label(answered[0])} answered{f': {said}' if said else ''}{doubt}"
     if not seen.pairs:
         return f"{len(answered)} answered, with nothing to compare but words: they are left to the reader"
     alone = [at for at in answered if not connected(at, seen.pairs)]
@@ -62,7 +63,7 @@ def _answers(seen: Seen, answered: Sequence[int]) -> str:
 def _agreeing(seen: Seen, answered: Sequence[int], group: Sequence[int]) -> str:
     said = _common(seen, group)
     who = f"{len(group)} of {len(answered)}" if len(group) < len(answered) else "Both" if len(group) == 2 else f"All {len(group)}"
-    return f"{who} agree{f': {said}' if said else ''}"
+    return f"{who} agree{f': {said}' if said else ''}{_unseen(seen, group, _common_rows(seen, group))}"
 
 
 def _differing(seen: Seen, answered: Sequence[int], groups: Sequence[Sequence[int]]) -> str:
@@ -71,7 +72,8 @@ def _differing(seen: Seen, answered: Sequence[int], groups: Sequence[Sequence[in
     most, rest = groups[0], groups[1:]
     key = next((row for group in rest if (row := _differing_row(seen, most, group)) is not None), None)
     said = f"{_about(seen, key)}{_value(seen, most, key)}" if _value(seen, most, key) else _common(seen, most)
-    parts = [f"{len(most)} of {len(answered)} agree{f': {said}' if said else ''}"]
+    doubt = _unseen(seen, most, [key] if key is not None else _common_rows(seen, most))
+    parts = [f"{len(most)} of {len(answered)} agree{f': {said}' if said else ''}{doubt}"]
     parts.extend(_against(seen, most, group, key) for group in rest[:SHOWN_GROUPS])
     if len(rest) > SHOWN_GROUPS:
         parts.append(f"{len(rest) - SHOWN_GROUPS} more differ")
@@ -143,6 +145,10 @@ def _error(entry: Entry) -> str:
     return f" ({short(entry.error)})" if entry.error else ""
 
 
+def _error(entry: Entry) -> str:
+    return f" ({short(entry.error)})" if entry.error else ""
+
+
 def _alone(seen: Seen, at: int) -> str:
     """The number that an answer is about."""
     own = [row.members[at] for row in seen.numbers if at in row.members]
@@ -166,12 +172,26 @@ def _rows(seen: Seen) -> list[Row | WordRow]:
 
 
 def _common(seen: Seen, group: Sequence[int]) -> str:
-    """What all of a group say, the first three values; of a group that has no single value in common, what most of it say."""
-    shared = [row for row in _rows(seen) if sum(at in row.members for at in group) > 1]
-    rows = [row for row in shared if all(at in row.members for at in group)] or shared
-    values = list(dict.fromkeys(_value(seen, group, row) for row in rows))
+    """What all of a group say, the first three values."""
+    values = list(dict.fromkeys(_value(seen, group, row) for row in _common_rows(seen, group)))
     more = f" and {len(values) - SHOWN_VALUES} more" if len(values) > SHOWN_VALUES else ""
     return ", ".join(values[:SHOWN_VALUES]) + more
+
+
+def _common_rows(seen: Seen, group: Sequence[int]) -> list[Row | WordRow]:
+    """What all of a group say something of; of a group that has nothing single in common, what several of it do."""
+    shared = [row for row in _rows(seen) if sum(at in row.members for at in group) > 1]
+    return [row for row in shared if all(at in row.members for at in group)] or shared
+
+
+def _unseen(seen: Seen, group: Sequence[int], rows: Sequence[Row | WordRow]) -> str:
+    """Which of a group give a number, of those that the line names, that their own records have nowhere."""
+    rows = rows[:SHOWN_VALUES]
+    who = [at for at in group if any(at in row.members and unseen(seen.facts[at], row.members[at].text) for row in rows)]
+    if not who:
+        return ""
+    what = "that number stands in none of" if len(rows) == 1 else "not all of these numbers stand in"
+    return f"; {what} the outputs of {_names(seen, who)}"
 
 
 def _differing_row(seen: Seen, a: Sequence[int], b: Sequence[int]) -> Row | WordRow | None:
