@@ -145,10 +145,6 @@ def _error(entry: Entry) -> str:
     return f" ({short(entry.error)})" if entry.error else ""
 
 
-def _error(entry: Entry) -> str:
-    return f" ({short(entry.error)})" if entry.error else ""
-
-
 def _alone(seen: Seen, at: int) -> str:
     """The number that an answer is about."""
     own = [row.members[at] for row in seen.numbers if at in row.members]
