@@ -139,6 +139,8 @@ CASES: dict[str, list[Case]] = {
         ("It is August.", "month 8", True, "Which month is warmest?"),
         ("8", "The warmest month is **August**.", True, "Which month is warmest?"),
         ("August", "July", False, "Which month is warmest?"),
+        ("The warmest month is 8 with a mean of 26.11.", "August, 26.1", True, "Which month is warmest, and what is its mean?"),
+        ("The warmest month is 8 with a mean of 26.11.", "July, 26.1", False, "Which month is warmest, and what is its mean?"),
         ("August, ahead of July", "July, or perhaps August", None, "Which month is warmest?"),
         ("August averages 26.1 °C", "July averages 26.1 °C", False, "Which month is warmest?"),
         ("Yes, it does.", "No.", False, "Does it rain more in winter?"),

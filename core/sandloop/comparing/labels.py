@@ -12,7 +12,7 @@ _WORD = re.compile(r"[^\W\d_][^\W_]*|(?<![\w.,])(?:1[5-9]|2[01])\d\d(?![\w%]|[.,
 """Words, apart at underscores, years, and numbers that are keys."""
 _ARTICLE = re.compile(r"\bA(?=\s+[a-z])")
 """Any other `A` is a name."""
-_MONTH_NUMBER = re.compile(r"\bmonth\W{0,3}(1[0-2]|0?[1-9])(?![\w%]|[.,]\d)", re.IGNORECASE)
+_MONTH_NUMBER = re.compile(r"\bmonth(?:\s+(?:is|was|number))?\W{0,3}(1[0-2]|0?[1-9])(?![\w%]|[.,]\d)", re.IGNORECASE)
 _SAME = {
     form: word
     for word, forms in {

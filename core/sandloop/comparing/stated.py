@@ -26,7 +26,7 @@ _NUMBER = re.compile(
     rf"(?:[ \u00a0\u202f-]?(?P<unit>{BEHIND}))?"
 )
 _ABOUT = re.compile(r"(?:\b(?:about|approximately|approx\.?|around|roughly|nearly|almost|circa|ca\.?|rund|etwa)|[~≈])\s*$", re.I)
-_MONTH = re.compile(r"\bmonth\W{0,3}$", re.IGNORECASE)
+_MONTH = re.compile(r"\bmonth(?:\s+(?:is|was|number))?\W{0,3}$", re.IGNORECASE)
 _YEAR = re.compile(r"(?:1[5-9]|20|21)\d\d")
 _SPAN = re.compile(r"(?<!`)`([^`\n]{1,300})`(?!`)")
 _PLAIN_SPAN = re.compile(r"[-+−$€£]?\s?\d[\d.,' \u00a0]*\s?(?:%|°?[A-Za-z]{0,3})")

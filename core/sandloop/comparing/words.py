@@ -28,7 +28,7 @@ _NO_WORDS = ("no", "false")
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _WEEKDAY = re.compile(r"\b(mon|tues|wednes|thurs|fri|satur|sun)days?\b", re.IGNORECASE)
 _MONTH = re.compile(
-    r"\bmonth\W{0,3}(?P<number>1[0-2]|0?[1-9])(?![\d%]|[.,]\d)"
+    r"\bmonth(?:\s+(?:is|was|number))?\W{0,3}(?P<number>1[0-2]|0?[1-9])(?![\d%]|[.,]\d)"
     r"|\b(?P<name>(?!(?:may|mar|mars|sep|dec|jan|ago)\b)(?i:"
     + "|".join(sorted(MONTHS, key=len, reverse=True))
     + r"))\b|\b(?P<may>May)\b"
