@@ -98,7 +98,9 @@ def _no_majority(seen: Seen, groups: Sequence[Sequence[int]]) -> str:
     if len(groups) == 2 and len(first) == len(second) == 1:
         return _one_to_one(seen, first[0], second[0], row)
     if row is None:
-        return f"No majority: {'; '.join(_names(seen, group) for group in groups[:SHOWN_GROUPS])} differ in their files"
+        common = _common(seen, [at for group in groups for at in group])
+        told = short(next(iter(seen.file_differences.values()), ""), 120)
+        return f"No majority: {f'all say {common}, but ' if common else ''}the files differ{f': {told}' if told else ''}"
     values = [(group, _value(seen, group, row) or _alone(seen, group[0])) for group in groups[:SHOWN_GROUPS]]
     said = [f"{_names(seen, group)} {'say' if len(group) > 1 else 'says'} {value or 'something else'}" for group, value in values]
     more = f"; {len(groups) - SHOWN_GROUPS} more differ" if len(groups) > SHOWN_GROUPS else ""
@@ -134,9 +136,7 @@ def _other_files(seen: Seen, most: Sequence[int], group: Sequence[int]) -> str:
 
 
 def _failures(seen: Seen, failed: Sequence[int]) -> str:
-    told = [
-        f"{seen.label(at)} did not answer{f' ({short(seen.entries[at].error)})' if seen.entries[at].error else ''}" for at in failed
-    ]
+    told = [f"{seen.label(at)} did not answer{_error(seen.entries[at])}" for at in failed]
     more = f"; {len(told) - SHOWN_GROUPS} more did not answer" if len(told) > SHOWN_GROUPS else ""
     return "".join(f"; {text}" for text in told[:SHOWN_GROUPS]) + more
 
