@@ -22,7 +22,7 @@ from sandloop.comparing.inside.match import Given, compared
 from sandloop.comparing.inside.table import Table, delimiter_of, table_from_rows, text_rows
 from sandloop.comparing.made import FILES_EACH, made_files, too_large
 from sandloop.comparing.said import checked
-from sandloop.comparing.tables import words
+from sandloop.comparing.tables import told_once, words
 from sandloop.limits import Limits
 from sandloop.options import SandboxOptions
 
@@ -203,6 +203,28 @@ async def test_without_a_sandbox_small_csv_files_are_compared_and_the_rest_is_sa
     assert rows["c.png"].same is None
     assert rows["c.png"].distances == (0.0, None, None)
     assert rows["d.md"].differences == ("their contents differ, and files of this kind are not compared",)
+
+
+async def test_a_table_that_was_saved_twice_has_its_differences_listed_once() -> None:
+    def saved(text: str) -> dict[str, bytes]:
+        return {"a.csv": text.encode(), "a.tsv": text.replace(",", "\t").encode(), "b.csv": MASSES.encode() + text.encode()[-15:]}
+
+    found = await looked(
+        run("claude", "Gentoo", files=saved(MASSES)), run("gpt", "Gentoo", files=saved(MASSES.replace("123", "124")))
+    )
+    assert [(row.same, row.differences) for row in found.files] == [
+        (False, ("gpt: C4 is 124, claude has 123",)),
+        (False, ("the same differences as in a.csv",)),
+        (False, ("gpt: C5 is 124, claude has 123",)),
+    ]
+
+
+def test_the_same_words_about_the_files_of_other_entries_are_no_repetition() -> None:
+    def row(*names: str | None, same: bool | None = False) -> FileRow:
+        return FileRow(kind="table", names=names, same=same, differences=("x",))
+
+    rows = [row("a", "a", None), row("b", None, "b"), row("c", "c", None, same=None), row("d", "d", None)]
+    assert [found.differences for found in told_once(rows)] == [("x",), ("x",), ("x",), ("the same differences as in a",)]
 
 
 async def test_files_of_the_same_bytes_are_the_same_and_nothing_is_opened_for_them() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from sandloop.comparing.comparison import Entry, FileRow
 from sandloop.comparing.made import Made
@@ -20,7 +21,19 @@ def table_rows(looked: Looked, made: Sequence[Made], entries: Sequence[Entry], w
         why: Why a file was not looked into, by id.
     """
     by_id = {m.id: m for m in made}
-    return [_row(group, by_id, entries, {**looked.unread, **why}) for group in looked.groups]
+    return told_once([_row(group, by_id, entries, {**looked.unread, **why}) for group in looked.groups])
+
+
+def told_once(rows: Sequence[FileRow]) -> list[FileRow]:
+    """The rows, the differences of one table that was saved as several files listed at the first of them alone."""
+    first: dict[tuple[tuple[str, ...], tuple[bool, ...]], str] = {}
+    found: list[FileRow] = []
+    for row in rows:
+        name = next((short(name, 120) for name in row.names if name is not None), "")
+        made = tuple(name is not None for name in row.names)
+        at = first.setdefault((row.differences, made), name) if row.same is False else name
+        found.append(row if at == name else replace(row, differences=(f"the same differences as in {at}",)))
+    return found
 
 
 def _row(group: SaidGroup, made: Mapping[int, Made], entries: Sequence[Entry], why: Mapping[int, str]) -> FileRow:
