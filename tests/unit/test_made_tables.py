@@ -21,8 +21,8 @@ from sandloop.comparing.inside.differ import MAX_DIFFERENCES, Outcome, compare_b
 from sandloop.comparing.inside.match import Given, compared
 from sandloop.comparing.inside.table import Table, delimiter_of, table_from_rows, text_rows
 from sandloop.comparing.made import FILES_EACH, made_files, too_large
-from sandloop.comparing.said import checked
-from sandloop.comparing.tables import told_once, words
+from sandloop.comparing.said import Looked, SaidDifference, SaidGroup, SaidOutcome, checked
+from sandloop.comparing.tables import table_rows, words
 from sandloop.limits import Limits
 from sandloop.options import SandboxOptions
 
@@ -219,12 +219,23 @@ async def test_a_table_that_was_saved_twice_has_its_differences_listed_once() ->
     ]
 
 
-def test_the_same_words_about_the_files_of_other_entries_are_no_repetition() -> None:
-    def row(*names: str | None, same: bool | None = False) -> FileRow:
-        return FileRow(kind="table", names=names, same=same, differences=("x",))
+def test_a_table_in_a_workbook_is_the_same_one_unless_another_sheet_differs_too() -> None:
+    def told_of(*sheets: str, more: int = 0, unknown: bool = False) -> tuple[str, ...]:
+        entries = [run(label, "1", files={"a.csv": label.encode(), "b.xlsx": label.encode()}) for label in ("claude", "gpt")]
+        made, _ = made_files(entries)
 
-    rows = [row("a", "a", None), row("b", None, "b"), row("c", "c", None, same=None), row("d", "d", None)]
-    assert [found.differences for found in told_once(rows)] == [("x",), ("x",), ("x",), ("the same differences as in a",)]
+        def group(a: int, b: int, more: int, *sheets: str) -> SaidGroup:
+            differences = tuple(SaidDifference("cell", sheet, "B2", "1", "2") for sheet in sheets)
+            return SaidGroup((a, b), ((a,), (b,)), (a,) if unknown else (), (SaidOutcome(b, a, False, more, differences),))
+
+        looked = Looked((group(0, 2, 0, ""), group(1, 3, more, *sheets)))
+        return table_rows(looked, made, entries, {})[1].differences
+
+    assert told_of("Means") == ("the same differences as in a.csv, in the sheet Means",)
+    assert told_of("") == ("the same differences as in a.csv",)
+    assert told_of("Means", "Notes") == ("gpt: Means!B2 is 1, claude has 2", "gpt: Notes!B2 is 1, claude has 2")
+    assert told_of("Means", more=1)[0] == "gpt: Means!B2 is 1, claude has 2"
+    assert told_of("Means", unknown=True)[0] == "gpt: Means!B2 is 1, claude has 2"
 
 
 async def test_files_of_the_same_bytes_are_the_same_and_nothing_is_opened_for_them() -> None:

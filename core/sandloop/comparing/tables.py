@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 
 from sandloop.comparing.comparison import Entry, FileRow
@@ -21,19 +21,29 @@ def table_rows(looked: Looked, made: Sequence[Made], entries: Sequence[Entry], w
         why: Why a file was not looked into, by id.
     """
     by_id = {m.id: m for m in made}
-    return told_once([_row(group, by_id, entries, {**looked.unread, **why}) for group in looked.groups])
+    first: dict[Hashable, str] = {}
+    rows: list[FileRow] = []
+    for group in looked.groups:
+        row = _row(group, by_id, entries, {**looked.unread, **why})
+        key, name = _what_differs(group, by_id), short(by_id[group.files[0]].file.name, 120)
+        again = key is not None and first.setdefault(key, name) != name
+        rows.append(replace(row, differences=(f"the same differences as in {first[key]}{_sheet(group)}",)) if again else row)
+    return rows
 
 
-def told_once(rows: Sequence[FileRow]) -> list[FileRow]:
-    """The rows, the differences of one table that was saved as several files listed at the first of them alone."""
-    first: dict[tuple[tuple[str, ...], tuple[bool, ...]], str] = {}
-    found: list[FileRow] = []
-    for row in rows:
-        name = next((short(name, 120) for name in row.names if name is not None), "")
-        made = tuple(name is not None for name in row.names)
-        at = first.setdefault((row.differences, made), name) if row.same is False else name
-        found.append(row if at == name else replace(row, differences=(f"the same differences as in {at}",)))
-    return found
+def _what_differs(group: SaidGroup, made: Mapping[int, Made]) -> Hashable:
+    """What is the same for two files that one table was saved as; None where nothing differs, or not in one sheet alone."""
+    outcomes = [outcome for outcome in group.outcomes if outcome.differences]
+    if group.unknown or len(group.classes) < 2 or len({d.sheet for o in outcomes for d in o.differences}) != 1:
+        return None
+    return tuple(
+        (made[o.a].entry, made[o.b].entry, o.more, tuple((d.what, d.place, d.a, d.b) for d in o.differences)) for o in outcomes
+    )
+
+
+def _sheet(group: SaidGroup) -> str:
+    sheet = next((d.sheet for o in group.outcomes for d in o.differences), "")
+    return f", in the sheet {short(sheet)}" if sheet else ""
 
 
 def _row(group: SaidGroup, made: Mapping[int, Made], entries: Sequence[Entry], why: Mapping[int, str]) -> FileRow:
