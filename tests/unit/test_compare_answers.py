@@ -89,6 +89,28 @@ def test_steps_that_failed_numbers_never_seen_and_how_far_pictures_look_apart_ar
         assert "gpt: looks 0.25 away from claude's, from 0 (the" in "\n".join(lines)
 
 
+def test_who_says_what_has_a_line_each_where_one_line_is_too_short_for_all() -> None:
+    entries = [entry(f"replay:examples/recordings/{name}.jsonl", "5") for name in ("xlsx", "csv")]
+    row = NumberRow(what="days", unit="", values=("73", "26"), differs=(False, True))
+    tables = FileRow(
+        kind="table", names=("a.csv", "a.csv"), same=False, differences=("gpt: B4 is 5092.44, " + "claude has 1 " * 3,)
+    )
+    whole = dataclasses.replace(
+        THREE, entries=tuple(entries), agreement=Agreement(verdict="", agree=False, numbers=(row,), files=(tables,))
+    )
+    lines = answers(whole, width=50).splitlines()
+    assert lines[lines.index("Where they differ") + 1 :] == [
+        "  days:",
+        "    replay:examples/recordings/xlsx.jsonl 73",
+        "    replay:examples/recordings/csv.jsonl 26 ≠",
+        "  a.csv",
+        "    gpt: B4 is 5092.44, claude has 1 claude has 1",
+        "    claude has 1",
+    ]
+    line = "  days: replay:examples/recordings/xlsx.jsonl 73 · replay:examples/recordings/csv.jsonl 26 ≠"
+    assert line in answers(whole, width=len(line)).splitlines()
+
+
 def test_only_the_number_that_differs_is_marked_in_the_answer() -> None:
     shown = answers(THREE, width=80, colour=True)
     assert "\x1b[1;31m11.9\x1b[0m °C, not 111.9." in shown

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sandloop.cli.compare_table import shortened_label
-from sandloop.comparing.comparison import Agreement, Comparison, Entry, FileRow
+from sandloop.comparing.comparison import Agreement, Comparison, Entry, FileRow, NumberRow
 from sandloop.printable import printable
 
 ANSWER_LINES = 12
@@ -26,6 +26,7 @@ ROOMY = 72
 """Columns below which the figures stand closer."""
 LINE_CHARS, LABEL_CHARS, VALUE_CHARS = 800, 200, 60
 _BAD = "bold red"
+_IN, _FURTHER_IN = (0, 0, 0, 2), (0, 0, 0, 4)
 
 
 def answers(comparison: Comparison, *, width: int | None = None, colour: bool = False) -> str:
@@ -49,18 +50,18 @@ def _parts(comparison: Comparison, width: int) -> Iterator[RenderableType]:
     for number, entry in enumerate(comparison.entries):
         yield Text()
         yield Text.assemble((_brief(entry.label, LABEL_CHARS), "bold"), ("  ≠" if _differs(agreement, number) else "", _BAD))
-        yield Padding(_answer(entry, _odd_numbers(agreement, number)), (0, 0, 0, 2))
+        yield Padding(_answer(entry, _odd_numbers(agreement, number)), _IN)
         if entry.answered and entry.result is not None and entry.result.checks:
             unseen = ", ".join(_brief(check.number, VALUE_CHARS) for check in entry.result.checks[:CHECKS])
-            yield Padding(Text(f"! in no output, file or question: {unseen}", "yellow"), (0, 0, 0, 2))
+            yield Padding(Text(f"! in no output, file or question: {unseen}", "yellow"), _IN)
     yield Text()
     yield _figures(comparison, width)
-    if differences := list(_differences(comparison)):
-        yield Group(Text(), Text("Where they differ", "bold"), *(Padding(line, (0, 0, 0, 2)) for line in differences))
+    if differences := list(_differences(comparison, width)):
+        yield Group(Text(), Text("Where they differ", "bold"), *differences)
     if agreement.judged is not None:
         judged = agreement.judged
         said = f"{_brief(judged.model, LABEL_CHARS)}, asked as the judge (an opinion, not evidence):"
-        yield Group(Text(), Text(said, "bold"), Padding(_shortened(judged.text), (0, 0, 0, 2)))
+        yield Group(Text(), Text(said, "bold"), Padding(_shortened(judged.text), _IN))
 
 
 def _differs(agreement: Agreement, number: int) -> bool:
@@ -125,23 +126,34 @@ def _failed_steps(entry: Entry) -> int:
     return sum(step.ran is not None and not step.ran.ok and step.ran.outcome == "known" for step in steps)
 
 
-def _differences(comparison: Comparison) -> Iterator[Text]:
+def _differences(comparison: Comparison, width: int) -> Iterator[RenderableType]:
     labels = [_brief(entry.label, LABEL_CHARS) for entry in comparison.entries]
     odd = [row for row in comparison.agreement.numbers if any(row.differs)]
     for row in odd[:DIFFERENCES]:
-        line = Text(f"{_brief(row.what, VALUE_CHARS)}: " if row.what else "")
-        said = [(label, v, differs) for label, v, differs in zip(labels, row.values, row.differs, strict=False) if v is not None]
-        for place, (label, value, differs) in enumerate(said):
-            unit = f" {_brief(row.unit, VALUE_CHARS)}" if row.unit and row.unit not in value else ""
-            line.append(f"{' · ' if place else ''}{label} ")
-            line.append(f"{_brief(value, VALUE_CHARS)}{unit}{' ≠' if differs else ''}", _BAD if differs else "")
-        yield line
+        yield from _number(row, labels, width)
     if len(odd) > DIFFERENCES:
-        yield Text(f"and {len(odd) - DIFFERENCES} more numbers", "dim")
+        yield Padding(Text(f"and {len(odd) - DIFFERENCES} more numbers", "dim"), _IN)
     for file in comparison.agreement.files:
         if file.same is not True and (lines := list(_apart(file, labels))):
-            yield Text(_brief(next((name for name in file.names if name is not None), ""), LABEL_CHARS), "bold")
-            yield from (Text(f"  {line}") for line in lines)
+            yield Padding(Text(_brief(next((name for name in file.names if name is not None), ""), LABEL_CHARS), "bold"), _IN)
+            yield from (Padding(Text(line), _FURTHER_IN) for line in lines)
+
+
+def _number(row: NumberRow, labels: Sequence[str], width: int) -> Iterator[RenderableType]:
+    """Who says what, in one line where that fits, else in a line each."""
+    what = f"{_brief(row.what, VALUE_CHARS)}:" if row.what else ""
+    said: list[Text] = []
+    for label, value, differs in zip(labels, row.values, row.differs, strict=False):
+        if value is not None:
+            unit = f" {_brief(row.unit, VALUE_CHARS)}" if row.unit and row.unit not in value else ""
+            shown = f"{_brief(value, VALUE_CHARS)}{unit}{' ≠' if differs else ''}"
+            said.append(Text.assemble(f"{label} ", (shown, _BAD if differs else "")))
+    line = Text(f"{what} " if what else "") + Text(" · ").join(said)
+    if line.cell_len <= width - _IN[-1]:
+        yield Padding(line, _IN)
+    else:
+        yield Padding(Text(what or "a number:"), _IN)
+        yield from (Padding(one, _FURTHER_IN) for one in said)
 
 
 def _apart(file: FileRow, labels: Sequence[str]) -> Iterator[str]:
