@@ -9,7 +9,8 @@ import zlib
 
 import pytest
 
-from sandloop.terminal.pictures import MAX_BYTES, Way, Window, escapes, jpeg_size, png_size, way_of
+from sandloop.picture_size import jpeg_size, png_size
+from sandloop.terminal.pictures import MAX_BYTES, Way, Window, escapes, way_of
 
 
 def png(width: int = 10, height: int = 5, more: int = 0) -> bytes:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import base64
 import re
-import struct
 from dataclasses import dataclass
+
+from sandloop.picture_size import JPEG, PNG, jpeg_size, png_size
 
 MAX_PIXELS = 40_000_000
 MAX_BYTES = 3_000_000
@@ -41,10 +42,10 @@ def picture(content: bytes) -> Picture | str:
     """The picture, or why it is not shown."""
     if len(content) > MAX_BYTES:
         return "too large to show here"
-    if content.startswith(b"\x89PNG\r\n\x1a\n"):
-        return _sized("image/png", content, _png_size(content))
-    if content.startswith(b"\xff\xd8\xff"):
-        return _sized("image/jpeg", content, _jpeg_size(content))
+    if content.startswith(PNG):
+        return _sized("image/png", content, png_size(content))
+    if content.startswith(JPEG):
+        return _sized("image/jpeg", content, jpeg_size(content))
     if _SVG_START.match(content) and b"<svg" in content[:4000]:
         why = _odd_svg(content)
         return why or Picture(_uri("image/svg+xml", content))
@@ -61,28 +62,6 @@ def _sized(mime: str, content: bytes, size: tuple[int, int] | None) -> Picture |
 
 def _uri(mime: str, content: bytes) -> str:
     return f"data:{mime};base64,{base64.b64encode(content).decode()}"
-
-
-def _png_size(content: bytes) -> tuple[int, int] | None:
-    if len(content) < 33 or content[12:16] != b"IHDR":
-        return None
-    width, height = struct.unpack(">II", content[16:24])
-    return width, height
-
-
-def _jpeg_size(content: bytes) -> tuple[int, int] | None:
-    """From the frame header: the first SOF segment."""
-    at = 2
-    while at + 9 <= len(content) and content[at] == 0xFF:
-        marker = content[at + 1]
-        if marker == 0xFF:
-            at += 1
-            continue
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            height, width = struct.unpack(">HH", content[at + 5 : at + 9])
-            return width, height
-        at += 2 + int.from_bytes(content[at + 2 : at + 4], "big")
-    return None
 
 
 def _odd_svg(content: bytes) -> str:

@@ -7,10 +7,11 @@ decided from the environment, without asking the terminal, since an answer could
 from __future__ import annotations
 
 import base64
-import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
+
+from sandloop.picture_size import jpeg_size, png_size
 
 Way: TypeAlias = Literal["kitty", "iterm"]
 MAX_BYTES = 4_000_000
@@ -20,10 +21,6 @@ MAX_PIXELS = 25_000_000
 _KITTY_CHUNK = 4096
 _KITTY_PROGRAMS = ("ghostty", "kitty")
 _ITERM_PROGRAMS = ("iterm.app", "wezterm")
-_PNG = b"\x89PNG\r\n\x1a\n"
-_JPEG = b"\xff\xd8\xff"
-_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-"""Markers of a JPEG that begin a frame."""
 _COLUMN_PIXELS = 8
 """Of a common font, where the terminal does not say how wide it is."""
 
@@ -55,26 +52,6 @@ def escapes(content: bytes, way: Way, window: Window) -> Iterator[str]:
         return
     wide = size[0] > (window.width or _COLUMN_PIXELS * window.columns)
     yield from _kitty(content, window.columns if wide else None) if way == "kitty" else _iterm(content, wide)
-
-
-def png_size(content: bytes) -> tuple[int, int] | None:
-    """Width and height in pixels, as the header says; None when it is no PNG."""
-    if not content.startswith(_PNG) or content[12:16] != b"IHDR" or len(content) < 33:
-        return None
-    width, height = struct.unpack(">II", content[16:24])
-    return width, height
-
-
-def jpeg_size(content: bytes) -> tuple[int, int] | None:
-    """Width and height in pixels, as the frame's header says; None when it is no JPEG."""
-    at = 2 if content.startswith(_JPEG) else len(content)
-    while at + 9 <= len(content) and content[at] == 0xFF:
-        marker, length = content[at + 1], int.from_bytes(content[at + 2 : at + 4])
-        if marker in _FRAMES:
-            height, width = struct.unpack(">HH", content[at + 5 : at + 9])
-            return width, height
-        at += 2 + max(length, 2)
-    return None
 
 
 def _kitty(content: bytes, columns: int | None) -> Iterator[str]:
