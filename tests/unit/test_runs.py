@@ -15,10 +15,11 @@ import pytest
 
 from kept_runs import Keeper, happened, input_file
 from sandloop.codec import lines
-from sandloop.errors import UsageError
+from sandloop.errors import BadFile, UsageError
 from sandloop.events import Answered, Event, Failed, InputFile, RunStarted, SandboxOpened, Text
 from sandloop.ports import LocalFile
 from sandloop.runs import Run, find_run, list_runs, remove_run, runs_folder
+from sandloop.runs.contents import found_input
 from sandloop.runs.kept import open_run, recording_path
 from sandloop.runs.past import past
 from sandloop.runs.place import EVENTS, RUN, new_id
@@ -339,6 +340,33 @@ def test_a_run_that_others_wrote_can_name_no_file_outside(folder: Path) -> None:
     inputs = [{"name": "x", "size": 1, "sha256": "../../etc/passwd", "mime": "m", "original": None}, "nonsense", {"name": 1}]
     (run / "inputs.json").write_text(json.dumps(inputs))
     assert open_run(run).inputs() == ()
+
+
+@pytest.mark.parametrize("name", [EVENTS, RUN, "inputs.json", "environment.json"])
+async def test_a_pipe_or_a_link_in_a_run_that_others_wrote_is_not_waited_for_nor_followed(
+    folder: Path, keeper: Keeper, tmp_path: Path, name: str
+) -> None:
+    run = await keeper.keep("One?")
+    (folder / run / name).rename(tmp_path / "elsewhere")
+    os.mkfifo(folder / run / name)
+    for _ in ("a pipe", "a link"):
+        assert [summary.id for summary in list_runs(folder)] == [run]
+        kept = open_run(folder / run)
+        assert kept.inputs() == () or name != "inputs.json"
+        assert kept.environment == {} or name != "environment.json"
+        if name == EVENTS:
+            with pytest.raises(BadFile):
+                kept.result()
+        (folder / run / name).unlink()
+        (folder / run / name).symlink_to(tmp_path / "elsewhere")
+    remove_run(folder, run)
+    assert list_runs(folder) == []
+
+
+def test_an_input_whose_place_is_now_a_pipe_or_a_device_is_gone(folder: Path, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for place in (tmp_path / "pipe", Path("/dev/zero"), tmp_path):
+        assert found_input(folder, "0" * 64, place) is None
 
 
 async def test_a_link_in_a_run_that_others_wrote_is_not_followed(folder: Path, keeper: Keeper, tmp_path: Path) -> None:

@@ -192,6 +192,11 @@ def test_an_outcome_that_cannot_be_read_is_none(tmp_path: Path) -> None:
         assert kept.before() == {}
 
 
+def test_an_outcome_that_is_a_pipe_is_none(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "results.json")
+    assert Kept(tmp_path).before() == {}
+
+
 def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match=r"can't be kept in .*file: .* Name another folder with -o"):

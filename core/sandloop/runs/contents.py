@@ -13,6 +13,7 @@ from pathlib import Path
 from sandloop.events import FileMade
 from sandloop.names import clean_path
 from sandloop.ports import LocalFile
+from sandloop.regular import open_regular
 from sandloop.runs.place import CONTENT, FILES, KEPT_INPUTS, NEW
 from sandloop.sizes import human_size
 
@@ -95,7 +96,7 @@ def _linked(source: Path, target: Path) -> None:
 def has_sum(path: Path, sha256: str) -> bool:
     """Whether the file is there and has that content."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path, follow=True) as file:
             return hashlib.file_digest(file, "sha256").hexdigest() == sha256
     except OSError:
         return False

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from sandloop.regular import open_regular
 from sandloop.settings import Settings, resolve
 
 EVENTS, RUN, ENVIRONMENT, INPUTS = "events.jsonl", "run.json", "environment.json", "inputs.json"
@@ -79,13 +80,10 @@ def lock(handle: int, *, shared: bool = False, wait: bool = False) -> bool:
 def is_being_written(folder: Path) -> bool:
     """Whether a living process writes this run."""
     try:
-        handle = os.open(folder / EVENTS, os.O_RDONLY | os.O_NOFOLLOW)
+        with open_regular(folder / EVENTS) as events:
+            return not lock(events.fileno(), shared=True)
     except OSError:
         return False
-    try:
-        return not lock(handle, shared=True)
-    finally:
-        os.close(handle)
 
 
 @contextlib.contextmanager
@@ -117,8 +115,8 @@ def write_json(path: Path, content: Any) -> None:
 def read_json(path: Path) -> Any:
     """What stands in the file; None when it is missing or can't be read as JSON."""
     try:
-        if path.stat().st_size > MAX_JSON:
-            return None
-        return json.loads(path.read_text("utf-8"))
+        with open_regular(path) as file:
+            content = file.read(MAX_JSON + 1)
+        return json.loads(content) if len(content) <= MAX_JSON else None
     except (OSError, ValueError, RecursionError):
         return None

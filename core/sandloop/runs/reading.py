@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from sandloop import codec
 from sandloop.errors import BadFile, UsageError
 from sandloop.events import Event
+from sandloop.regular import open_regular
 
 MAX_BYTES = 1_000_000_000
 
@@ -39,9 +41,10 @@ def parsed(content: bytes) -> Read:
 def read_events(path: Path) -> Read:
     """Of `events.jsonl`. Raises `BadFile` when there is no such file."""
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise BadFile(name=str(path), why=f"is over {MAX_BYTES} bytes, too large for a run", do="Name another run")
-        return parsed(path.read_bytes())
+        with open_regular(path) as file:
+            if os.fstat(file.fileno()).st_size > MAX_BYTES:
+                raise BadFile(name=str(path), why=f"is over {MAX_BYTES} bytes, too large for a run", do="Name another run")
+            return parsed(file.read(MAX_BYTES))
     except OSError as error:
         raise BadFile(
             name=str(path), why=f"can't be read: {error.strerror}", do="`sandloop runs` lists the runs that are kept"

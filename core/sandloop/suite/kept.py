@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from sandloop.errors import SandloopError, UsageError
+from sandloop.regular import open_regular
 from sandloop.result import Result
 from sandloop.suite.outcome import QuestionOutcome, SuiteOutcome
 
@@ -124,8 +125,8 @@ def writing_to(folder: Path) -> Generator[None]:
 
 def _read(path: Path) -> object:
     try:
-        if path.stat().st_size > MAX_BYTES:
-            return None
-        return json.loads(path.read_text("utf-8"))
+        with open_regular(path) as file:
+            content = file.read(MAX_BYTES + 1)
+        return json.loads(content) if len(content) <= MAX_BYTES else None
     except (OSError, ValueError, RecursionError):
         return None
