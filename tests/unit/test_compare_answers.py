@@ -89,6 +89,17 @@ def test_steps_that_failed_numbers_never_seen_and_how_far_pictures_look_apart_ar
         assert "gpt: looks 0.25 away from claude's, from 0 (the" in "\n".join(lines)
 
 
+def test_the_figures_stand_below_their_models_where_a_terminal_is_too_narrow_for_a_table() -> None:
+    unreached = Entry(model="far", label="far", result=None, error="Unreachable", message="It can't be reached.")
+    lines = answers(dataclasses.replace(THREE, entries=(*THREE.entries[:2], unreached)), width=30).splitlines()
+    figures = lines[lines.index("Where they differ") - 10 : lines.index("Where they differ") - 1]
+    assert figures == [
+        *("claude", "  native · steps 1 · files 0 ·", "  tokens 4,210 · cost $0.0123", "  · 8.2 s"),
+        *("gpt", "  native · steps 1 · files 0 ·", "  tokens 4,210 · cost unknown", "  · 8.2 s"),
+        "far",
+    ]
+
+
 def test_who_says_what_has_a_line_each_where_one_line_is_too_short_for_all() -> None:
     entries = [entry(f"replay:examples/recordings/{name}.jsonl", "5") for name in ("xlsx", "csv")]
     row = NumberRow(what="days", unit="", values=("73", "26"), differs=(False, True))

@@ -24,6 +24,8 @@ CELLS = 6
 CHECKS = 10
 ROOMY = 72
 """Columns below which the figures stand closer."""
+TABLE = 60
+"""Columns below which they are no table, which would lose the models' names."""
 LINE_CHARS, LABEL_CHARS, VALUE_CHARS = 800, 200, 60
 _BAD = "bold red"
 _IN, _FURTHER_IN = (0, 0, 0, 2), (0, 0, 0, 4)
@@ -95,7 +97,9 @@ def _brief(text: str, chars: int) -> str:
     return line if len(line) <= chars else line[: chars - 2] + " …"
 
 
-def _figures(comparison: Comparison, width: int) -> Table:
+def _figures(comparison: Comparison, width: int) -> RenderableType:
+    if width < TABLE:
+        return Group(*(line for entry in comparison.entries for line in _figures_below(entry)))
     table = Table(box=None, padding=(0, 2 if width >= ROOMY else 1, 0, 0), header_style="dim")
     table.add_column("model", overflow="fold", min_width=8)
     table.add_column("route", no_wrap=True)
@@ -107,6 +111,15 @@ def _figures(comparison: Comparison, width: int) -> Table:
         failed = [Text(str(_failed_steps(entry) or ""), "red")] if any_failed else []
         table.add_row(Text(shortened_label(entry.label), "" if entry.answered else "red"), route, steps, *failed, *rest)
     return table
+
+
+def _figures_below(entry: Entry) -> Iterator[RenderableType]:
+    names = ("", "steps ", "files ", "tokens ", "cost ", "")
+    told = [f"{name}{figure}" for name, figure in zip(names, _figures_of(entry), strict=True) if figure != "-"]
+    failed = [f"failed {count}"] if (count := _failed_steps(entry)) else []
+    yield Text(shortened_label(entry.label), "" if entry.answered else "red")
+    if told:
+        yield Padding(Text(" · ".join([*told[:2], *failed, *told[2:]]), "dim"), (0, 0, 0, 2))
 
 
 def _figures_of(entry: Entry) -> list[str]:
