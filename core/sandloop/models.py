@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import io
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -153,9 +152,10 @@ def report(rows: Sequence[ModelRow], *, as_json: bool = False, width: int | None
     """A table for a person, or JSON."""
     if as_json:
         return json.dumps([dataclasses.asdict(row) for row in rows], indent=2) + "\n"
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
+
+    from sandloop.terminal.text import as_text
 
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
     for head in ("-m", "key", "native", "local", "what is known"):
@@ -169,6 +169,4 @@ def report(rows: Sequence[ModelRow], *, as_json: bool = False, width: int | None
         said = [row.limits, f"default: {row.default_model}" if row.default_model else "", row.check]
         notes = Text(printable("; ".join(part for part in said if part)), {True: "green", False: "red", None: ""}[row.works])
         table.add_row(Text(printable(row.name)), key[row.key], Text(row.native or "–"), Text("yes"), notes)
-    out = io.StringIO()
-    Console(file=out, width=width).print(table)
-    return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
+    return as_text([table], width=width) + "\n"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import re
 from collections.abc import Iterator, Sequence
 
@@ -14,6 +13,7 @@ from rich.text import Text
 from sandloop.cli.compare_table import shortened_label
 from sandloop.comparing.comparison import Agreement, Comparison, Entry, FileRow, NumberRow
 from sandloop.printable import printable
+from sandloop.terminal.text import as_text
 
 ANSWER_LINES = 12
 ANSWER_CHARS = 1_000
@@ -38,11 +38,8 @@ def answers(comparison: Comparison, *, width: int | None = None, colour: bool = 
         width: In columns; None: the terminal's.
         colour: Whether the terminal shows any.
     """
-    out = io.StringIO()
-    console = Console(file=out, width=width, force_terminal=colour, color_system="standard" if colour else None)
-    for part in _parts(comparison, console.width):
-        console.print(part, highlight=False)
-    return "\n".join(line.rstrip() for line in out.getvalue().splitlines())
+    room = Console().width if width is None else width
+    return as_text(_parts(comparison, room), width=room, colour=colour)
 
 
 def _parts(comparison: Comparison, width: int) -> Iterator[RenderableType]:

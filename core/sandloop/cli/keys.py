@@ -157,13 +157,12 @@ def _say(text: str) -> None:
 
 
 def _table(rows: Sequence[Mapping[str, object]]) -> str:
-    import io
 
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     from sandloop.printable import printable
+    from sandloop.terminal.text import as_text
 
     if not rows:
         return "no keys"
@@ -174,6 +173,4 @@ def _table(rows: Sequence[Mapping[str, object]]) -> str:
         users = row["used_by"]
         used = ", ".join(str(user) for user in users) if isinstance(users, list) else ""  # pyright: ignore
         table.add_row(*(Text(printable(text)) for text in (str(row["name"]), str(row["where"]), used)))
-    out = io.StringIO()
-    Console(file=out, color_system=None).print(table)
-    return "\n".join(line.rstrip() for line in out.getvalue().splitlines())
+    return as_text([table])

@@ -136,14 +136,13 @@ def _json_of(found: list[Held]) -> str:
 
 def table(found: list[Held], now: float, width: int | None = None) -> str:
     """The sandboxes as a table, with a line of totals."""
-    import io
 
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     from sandloop.printable import printable
     from sandloop.sizes import human_size, human_time, seconds_between
+    from sandloop.terminal.text import as_text
 
     if not found:
         return "no sandboxes"
@@ -155,9 +154,7 @@ def table(found: list[Held], now: float, width: int | None = None) -> str:
         left = human_time(-seconds_between(one.deadline, now)) if one.deadline else "-"
         memory = human_size(one.memory) if one.memory is not None else "?"
         columns.add_row(*(Text(printable(text)) for text in (one.id, one.state, one.owner, age, left, memory)))
-    out = io.StringIO()
-    Console(file=out, width=width, color_system=None).print(columns)
     states = [one.state for one in found]
     counts = ", ".join(f"{states.count(state)} {state}" for state in ("in use", "ready", "left over") if state in states)
     whole = sum(one.memory or 0 for one in found)
-    return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + f"\n{counts}; {human_size(whole)} of memory"
+    return as_text([columns], width=width) + f"\n{counts}; {human_size(whole)} of memory"

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
 
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -13,6 +12,7 @@ from rich.text import Text
 from sandloop.printable import printable
 from sandloop.suite.outcome import WORDS, QuestionOutcome, Status, SuiteOutcome, Total, Verdict
 from sandloop.suite.page import headline
+from sandloop.terminal.text import as_text
 
 STYLES: dict[Status, str] = {"passed": "green", "failed": "bold red", "error": "yellow", "not_run": "dim"}
 SIGNS: dict[Status, str] = {"passed": "✓", "failed": "✗", "error": "!", "not_run": "–"}
@@ -27,11 +27,7 @@ def suite_text(outcome: SuiteOutcome, *, width: int | None = None, colour: bool 
         width: In columns; None: the terminal's.
         colour: Whether the terminal shows any.
     """
-    out = io.StringIO()
-    console = Console(file=out, width=width, force_terminal=colour, color_system="standard" if colour else None)
-    for part in _parts(outcome):
-        console.print(part, highlight=False)
-    return "\n".join(line.rstrip() for line in out.getvalue().splitlines())
+    return as_text(_parts(outcome), width=width, colour=colour)
 
 
 def _parts(outcome: SuiteOutcome) -> Iterator[RenderableType]:
