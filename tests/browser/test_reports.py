@@ -171,3 +171,13 @@ def test_the_summary_has_a_column_for_containers_where_one_is_estimated(open_pag
     summary = open_page(html).page.locator("table.summary")
     assert summary.get_by_text("Container").count() == shown
     assert len(set(summary.locator("tr").evaluate_all("all => all.map(e => e.children.length)"))) == 1
+
+
+def test_on_a_phone_the_first_numbers_are_seen_without_scrolling_whatever_the_models_are_called(open_page: Open) -> None:
+    base = comparison()
+    entries = tuple(replace(entry, label=f"replay:examples/recordings/{n}.jsonl") for n, entry in enumerate(base.entries))
+    page = open_page(comparison_report(replace(base, entries=entries)), width=360).page
+    rights: list[float] = page.locator(".numbers td:nth-child(2)").evaluate_all(
+        "all => all.map(e => e.getBoundingClientRect().right)"
+    )
+    assert max(rights) < 340

@@ -39,8 +39,8 @@ def test_a_report_of_a_run_says_how_long_it_took_where_that_is_known() -> None:
     assert "<dt>Time</dt>" not in run_report(good_run())
 
 
-def test_a_long_path_in_a_name_may_go_on_in_the_next_line_and_stays_text() -> None:
-    assert breakable("a/<b>/\u202ec") == "a/<wbr>&lt;b&gt;/<wbr>\\u202ec"
+def test_a_long_name_with_a_path_may_go_on_in_the_next_line_and_stays_text() -> None:
+    assert breakable("m:a/<b>/\u202ec") == "m:<wbr>a/<wbr>&lt;b&gt;/<wbr>\\u202ec"
 
 
 @pytest.mark.parametrize("page", [run_report(hostile_run()), comparison_report(hostile_comparison())])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from functools import lru_cache
 from importlib import resources
@@ -77,8 +78,8 @@ def _templates() -> Environment:
 
 
 def breakable(text: str) -> Markup:
-    """A text in which a long path may go on in the next line behind each `/`, not in the middle of a name."""
-    return Markup("/<wbr>").join(visible(text).split("/"))
+    """A text in which a long name may go on in the next line behind each `/` and `:`, not in the middle of a word."""
+    return Markup("<wbr>").join(re.split(r"(?<=[/:])", visible(text)))
 
 
 def _finalize(value: object) -> object:
