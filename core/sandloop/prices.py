@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from sandloop.events import Usage
 
@@ -40,3 +40,17 @@ def own_price(prices: Mapping[str, Price], names: Iterable[str]) -> Price | None
     """The price under the first of these names that has one. Upper and lower case are one."""
     lowered = {name.lower(): price for name, price in prices.items()}
     return next((lowered[name.lower()] for name in names if name.lower() in lowered), None)
+
+
+def priced(usage: Usage, prices: Mapping[str, Price], *, asked: str, providers: Sequence[str], model: str) -> Usage:
+    """The usage of one reply, at the user's own price where there is one.
+
+    Args:
+        asked: The model as the caller named it; its price wins.
+        providers: The names of its provider.
+        model: As the provider calls it; the server may say another in `usage`.
+    """
+    models = (model, usage.model)
+    names = [f"{provider}:{name}" for name in models if name for provider in providers]
+    price = own_price(prices, [asked, *names, *models])
+    return usage if price is None else replace(usage, cost=price.cost(usage))

@@ -4,60 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
-from datetime import UTC, datetime
 from types import TracebackType
-from typing import Self, TypeAlias
+from typing import Self
 
 import anyio
 
 from sandloop import codec
-from sandloop.carry import made_elsewhere, moved
-from sandloop.cells import cells_of
-from sandloop.checks import evidence, unsupported
-from sandloop.deadline import in_time
-from sandloop.errors import LimitReached, NativeUnavailable, Refused, SandloopError, UsageError
-from sandloop.events import (
-    Answered,
-    Check,
-    Checked,
-    CodeRan,
-    CodeWritten,
-    Event,
-    Failed,
-    FellBack,
-    Noted,
-    Reminded,
-    ReplyEnded,
-    Resumed,
-    RouteChosen,
-    RunStarted,
-    StoppedBy,
-    Usage,
-)
+from sandloop.drive import Confirm, Drive
+from sandloop.errors import SandloopError, UsageError
+from sandloop.events import Answered, Event, Failed, StoppedBy
 from sandloop.files import FileLike, Inputs
 from sandloop.limits import Limits
-from sandloop.loop import Ask, Decline, Finish, Halt, Remind, next_step
-from sandloop.loop import Run as RunCell
 from sandloop.notebook.live import watched
+from sandloop.opening import OpenModel, for_another, open_model
 from sandloop.options import SandboxOptions
-from sandloop.plugins import choose_model, provider_factory
-from sandloop.ports import Provider, Turn
-from sandloop.prices import own_price
 from sandloop.result import Result
-from sandloop.routing import Chosen, choose_route
 from sandloop.runs.kept import LAST, Run, find_run
-from sandloop.runs.past import Past, as_texts, past
-from sandloop.runs.place import new_id, runs_folder
+from sandloop.runs.past import Past, past
+from sandloop.runs.place import runs_folder
 from sandloop.runs.recorder import Recorder
 from sandloop.settings import Route, Settings, resolve
 from sandloop.store import FileStore
 from sandloop.workspace import Workspace
-
-Confirm: TypeAlias = Callable[[CodeWritten], Awaitable[bool]]
-"""Whether the user allows this cell to run."""
 
 
 class AsyncSession:
@@ -103,15 +74,11 @@ class AsyncSession:
         self._recorder = Recorder(
             runs_folder(self.settings), kept=self.settings.runs_kept or 1, limits=self.limits, made=self._store.path
         )
-        self._route: Route = "auto"
-        self._named, self._route, self._provider = self._opened(self.settings)
+        self._model = self._open(self.settings)
         self._inputs = Inputs(input_bytes=self.limits.input_bytes)
         self._workspace = Workspace(options=self.settings.sandbox or SandboxOptions(), limits=self.limits, store=self._store)
         self._past: Past | None = None
         """What this session goes on after, until its first question."""
-        self._own_from = 0
-        """Where in the history the replies of this model begin: those before go back as text."""
-        self._native_failed: str | None = None
         self._busy = self._closed = False
         self.history: list[Event] = []
         """All events of all questions."""
@@ -164,7 +131,7 @@ class AsyncSession:
 
     def _goes_on_after(self, before: Past, *, other_model: bool) -> None:
         self.history += before.events()
-        self._past, self._own_from = before, len(self.history) if other_model else 0
+        self._past, self._model.own_from = before, len(self.history) if other_model else 0
         self._store.also += before.content
         self._recorder.last = before.last.summary
 
@@ -184,24 +151,16 @@ class AsyncSession:
         self.check_open()
         if self._busy:
             raise UsageError("This session is busy with a question. Change the model when it is answered.")
-        settings = replace(self.settings, model=model)
-        if choose_model(replace(settings, base_url=None))[0].provider != self._named:
-            settings = replace(settings, base_url=None)  # an address is one provider's: another's key must not go there
-        opened = self._opened(settings)
-        before, self.settings = self._provider, settings
-        self._named, self._route, self._provider = opened
-        self._own_from, self._native_failed = len(self.history), None
+        settings = for_another(self.settings, model, before=self._model)
+        opened = self._open(settings)
+        opened.own_from = len(self.history)
+        before, self._model, self.settings = self._model, opened, settings
         with anyio.CancelScope(shield=True):
-            await before.close()
+            await before.provider.close()
 
-    def _opened(self, settings: Settings) -> tuple[str, Route, Provider]:
-        """The provider's name, the route to ask for, and the provider. Raises `UsageError` or `ProviderError`."""
-        choice, profile_route = choose_model(settings)
-        route: Route = self._asked_route or profile_route or settings.route or "auto"
-        if self._confirm is not None and route == "native":
-            raise UsageError("The route is 'native', where nobody can be asked before code runs. Use route 'local', or no confirm.")
-        choice = replace(choice, runs=self._recorder.folder)
-        return choice.provider, route, provider_factory(choice.provider)(choice)
+    def _open(self, settings: Settings) -> OpenModel:
+        confirmed = self._confirm is not None
+        return open_model(settings, route=self._asked_route, confirmed=confirmed, runs=self._recorder.folder)
 
     async def __aenter__(self) -> Self:
         return self
@@ -215,7 +174,7 @@ class AsyncSession:
             return
         self._closed = True
         with anyio.CancelScope(shield=True):  # a cancelled run must not leave uploads or a container
-            await asyncio.gather(self._workspace.close(), self._provider.close())
+            await asyncio.gather(self._workspace.close(), self._model.provider.close())
 
     @property
     def model(self) -> str:
@@ -255,7 +214,8 @@ class AsyncSession:
             raise UsageError("The question is empty. Ask something about the files.")
         self._busy, start = True, len(self.history)
         try:
-            async with aclosing(self._run(question, files)) as events:
+            drive = await self._begin(question, files)
+            async with aclosing(drive.run()) as events:
                 async for event in events:
                     for told in await self._record(event):
                         yield told
@@ -268,9 +228,9 @@ class AsyncSession:
                 raise
             for told in await self._stopped("time"):
                 yield told
-            self.result = Result(events=tuple(self.history[start:]), store=self._store)
+            self.result = self._since(start)
             last = await self._record(Failed(error=type(error).__name__, message=str(error)))
-            self.result = Result(events=tuple(self.history[start:]), store=self._store)
+            self.result = self._since(start)
             if isinstance(error, SandloopError):
                 error.result = self.result
             for told in last:
@@ -278,8 +238,35 @@ class AsyncSession:
             raise
         finally:
             self._busy = False
-            self.result = Result(events=tuple(self.history[start:]), store=self._store)
+            self.result = self._since(start)
             self._recorder.finish()
+
+    async def _begin(self, question: str, files: Sequence[FileLike]) -> Drive:
+        """Take in the files. Where one can't be taken, nothing was asked."""
+        began = time.monotonic()
+        before = self._past
+        if before is not None:
+            await asyncio.to_thread(lambda: self._inputs.add(before.inputs()))
+            self._past = None
+        taken = await asyncio.to_thread(self._inputs.add, files)
+        self._recorder.asked_route = "local" if self._confirm is not None else self._model.route
+        return Drive(
+            question=question,
+            taken=taken,
+            after=before,
+            began=began,
+            settings=self.settings,
+            limits=self.limits,
+            confirm=self._confirm,
+            model=self._model,
+            inputs=self._inputs,
+            workspace=self._workspace,
+            store=self._store,
+            history=self.history,
+        )
+
+    def _since(self, start: int) -> Result:
+        return Result(events=tuple(self.history[start:]), store=self._store)
 
     async def _stopped(self, by: StoppedBy) -> list[Event]:
         """What became of the cell in whose middle the question ended, so that the model does not think that it never ran."""
@@ -298,126 +285,3 @@ class AsyncSession:
             return [*notes, clean]
         self.history += notes
         return [clean, *notes]
-
-    async def _run(self, question: str, files: Sequence[FileLike]) -> AsyncGenerator[Event]:
-        """All of one question. Each event is in the history before the next is asked for."""
-        began = time.monotonic()
-        before = self._past
-        if before is not None:
-            await asyncio.to_thread(lambda: self._inputs.add(before.inputs()))
-            self._past = None
-        resolved = await asyncio.to_thread(self._inputs.add, files)
-        self._recorder.asked_route = "local" if self._confirm is not None else self._route
-        yield RunStarted(
-            id=new_id(),
-            question=question,
-            model=self.settings.model or "",
-            files=tuple(f.file for f in self._inputs.files),
-            new_files=tuple(f.file.name for f in resolved.files),
-            at=datetime.now(UTC).isoformat(timespec="seconds"),
-        )
-        if before is not None:
-            yield Resumed(run=before.last.id)
-            for noted in before.notes():
-                yield noted
-        for note in resolved.notes:
-            yield Noted(about="file", text=note)
-        native = False
-        async with aclosing(self._choose()) as events:
-            async for event in events:
-                native = event.route == "native" if isinstance(event, RouteChosen) else native
-                yield event
-        while True:
-            match next_step(self.history, self.limits, seconds=time.monotonic() - began):
-                case Ask():
-                    try:
-                        async with aclosing(self._reply(native, began)) as events:
-                            async for event in events:
-                                yield event
-                    except NativeUnavailable as error:
-                        if not native or self._route != "auto":
-                            raise
-                        self._native_failed, native = error.said, False
-                        yield FellBack(reason=error.said)
-                        async with aclosing(self._choose()) as events:
-                            async for event in events:
-                                yield event
-                case RunCell(code=cell):
-                    asked = time.monotonic()
-                    allowed = self._confirm is None or await self._confirm(cell)
-                    began += time.monotonic() - asked  # the user's time is none of the run
-                    if not allowed:
-                        yield CodeRan(code_id=cell.code_id, exit_code=None, stopped_by="declined")
-                        continue
-                    async with aclosing(in_time(self._workspace.run(cell), self.limits.seconds, began)) as events:
-                        async for event in events:
-                            yield event
-                case Remind(about=about, text=text):
-                    yield Reminded(about=about, text=text)
-                case Finish(text=text):
-                    if found := await asyncio.to_thread(self._check, text):
-                        yield Checked(checks=found)
-                    yield Answered(text=text)
-                    return
-                case Decline(said=said):
-                    raise Refused(provider=self._provider.name, said=said or "no reason given")
-                case Halt(limit=limit, value=value):
-                    raise LimitReached(limit=limit, value=value)
-
-    async def _choose(self) -> AsyncGenerator[Event]:
-        """Choose the route and, for the local one, make the sandbox ready."""
-        can = await self._provider.capabilities()
-        name, inputs = self._provider.name, [f.file for f in self._inputs.files]
-        question = next((e.question for e in reversed(self.history) if isinstance(e, RunStarted)), "")
-        if self._confirm is None:
-            chosen = choose_route(self._route, can, inputs, provider=name, question=question, failed=self._native_failed)
-        else:
-            chosen = Chosen("local", "you are asked before code runs")
-        made = made_elsewhere(self.history) if chosen.route == "local" else ()
-        carried = self._inputs.carry((e, self._store.path(e.sha256)) for e in made if self._store.has(e.sha256))
-        yield RouteChosen(
-            route=chosen.route,
-            provider=name,
-            model=self._provider.model,
-            reason=chosen.reason,
-            carried=tuple(f.file for f in carried.files),
-        )
-        if (move := moved(self.history)) is not None:
-            yield Noted(about="sandbox", text=move.for_user)
-        gone = [e.name for e in made if not self._store.has(e.sha256)]
-        for note in [*carried.notes, *([f"No longer kept, so not there: {', '.join(gone)}."] if gone else [])]:
-            yield Noted(about="file", text=note)
-        if chosen.route == "local":
-            preview = self.settings.preview is not False
-            files = [*self._inputs.files, *self._inputs.carried]
-            async with aclosing(self._workspace.prepare(files, preview=preview)) as events:
-                async for event in events:
-                    yield event
-
-    async def _reply(self, native: bool, began: float) -> AsyncGenerator[Event]:
-        """One reply of the model; on the local route with the cells found in it."""
-        turn = Turn(
-            native=native,
-            files=tuple(self._inputs.files),
-            sink=self._store,
-            limits=self.limits,
-            show_pictures=self.settings.show_pictures is not False,
-        )
-        history = as_texts(self.history, self._own_from)
-        async with aclosing(in_time(self._provider.reply(history, turn), self.limits.seconds, began)) as events:
-            async for event in events:
-                yield self._priced(event) if isinstance(event, Usage) else event
-                if isinstance(event, ReplyEnded) and not native:
-                    for written in cells_of(event, self.history):
-                        yield written
-
-    def _priced(self, usage: Usage) -> Usage:
-        """With the user's own price where there is one: it wins over what the provider says."""
-        provider, model = self._provider.name, self._provider.model
-        asked = self.settings.model or ""
-        names = [f"{p}:{m}" for m in (model, usage.model) if m for p in (provider, self._named)] + [model, usage.model]
-        price = own_price(self.settings.prices or {}, [asked, *names])
-        return usage if price is None else replace(usage, cost=price.cost(usage))
-
-    def _check(self, text: str) -> tuple[Check, ...]:
-        return unsupported(text, evidence(self.history, self._store))

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from sandloop.events import Usage
-from sandloop.prices import Price, own_price
+from sandloop.prices import Price, own_price, priced
 from sandloop_providers.container_time import ANTHROPIC, OPENAI, ContainerClock, Rate
 
 MILLION = 1_000_000
@@ -34,6 +34,25 @@ def test_the_first_name_with_a_price_wins_in_any_case() -> None:
     assert own_price(prices, ["fast", "openai:gpt"]) is one
     assert own_price(prices, ["slow", "openai:gpt"]) is two
     assert own_price(prices, ["gpt"]) is None
+
+
+@pytest.mark.parametrize(
+    ("names", "cost"),
+    [
+        ((), 9),  # what the provider says
+        (("fast", "openai:gpt-5", "gpt"), 1),  # as the caller named it
+        (("azure:gpt-5", "openai:gpt-5", "gpt"), 1),  # the name that the provider has for itself
+        (("openai:gpt-5", "azure:gpt-5-mini", "gpt"), 1),  # before what the server says
+        (("azure:gpt-5-mini", "gpt-5"), 1),
+        (("gpt-5", "gpt-5-mini"), 1),
+        (("gpt-5-mini",), 1),
+        (("gpt", "azure"), 9),
+    ],
+)
+def test_a_reply_costs_what_stands_under_the_nearest_name(names: tuple[str, ...], cost: float) -> None:
+    prices = {name: Price(input=number, output=0) for number, name in enumerate(names, 1)}
+    usage = Usage(model="gpt-5-mini", input_tokens=MILLION, cost=9)
+    assert priced(usage, prices, asked="fast", providers=("azure", "openai"), model="gpt-5").cost == cost
 
 
 MINUTE = 60.0
