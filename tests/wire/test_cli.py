@@ -160,6 +160,20 @@ def test_output_that_cannot_be_written_is_a_sentence(folder: Path) -> None:
     )
 
 
+def test_progress_that_cannot_be_written_costs_no_answer(folder: Path) -> None:
+    with AnthropicServer([ANSWERED]) as server, Path("/dev/full").open("w") as full:
+        command = [SANDLOOP, "analyze", "?", "a.csv", "-o", "out"]
+        environ = environment(folder, **with_server(server))
+        done = subprocess.run(command, cwd=folder, env=environ, stdout=subprocess.PIPE, stderr=full, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "It is 3.\n")
+
+
+def test_an_error_goes_to_no_other_stream_where_there_is_no_stderr(folder: Path) -> None:
+    command = ["/bin/sh", "-c", f"exec {SANDLOOP} extract none.md 2>&-"]
+    done = subprocess.run(command, cwd=folder, env=environment(folder), stdout=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+
+
 def test_an_error_that_nobody_reads_ends_with_its_own_exit_code(folder: Path) -> None:
     reader, writer = os.pipe()
     os.close(reader)

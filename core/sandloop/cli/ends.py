@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Generator
-from typing import TYPE_CHECKING, NoReturn
+from typing import IO, TYPE_CHECKING, Any, NoReturn, TextIO, cast
 
 import typer
 
@@ -56,9 +56,41 @@ def discard_broken() -> None:
 
 
 def stderr_console() -> Console:
+    """For all but the answer. A full disk behind it ends nothing: a run that costs money is worth more than its progress."""
     from rich.console import Console
 
-    return Console(stderr=True)
+    return Console(file=cast("IO[str]", _Told(sys.stderr))) if sys.stderr is not None else Console(stderr=True)  # pyright: ignore[reportUnnecessaryComparison]
+
+
+class _Told:
+    """A stream that takes what it can. A closed pipe behind it is told all the same: nobody is there any more."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        """As a stream's."""
+        with _taking():
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """As a stream's."""
+        with _taking():
+            self._stream.flush()
+
+
+@contextlib.contextmanager
+def _taking() -> Generator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError:
+        discard_broken()
 
 
 def fail(error: Exception) -> NoReturn:
@@ -70,10 +102,12 @@ def fail(error: Exception) -> NoReturn:
 
 
 def _say(line: str) -> None:
-    """To stderr, where somebody still reads it."""
+    """To stderr, where there is one and somebody still reads it."""
+    if sys.stderr is None:  # pyright: ignore[reportUnnecessaryComparison]
+        return  # print() would take stdout
     try:
         print(line, file=sys.stderr, flush=True)
-    except BrokenPipeError:
+    except OSError:
         discard_broken()
 
 
