@@ -85,6 +85,8 @@ def recorded_replies(events: Sequence[Event]) -> list[Recorded]:
 
 def difference(then: CodeRan, now: CodeRan) -> str | None:
     """What differs between the recorded output and today's, in a few lines; None when nothing does."""
+    if now.stopped_by == "declined":
+        return "it was not allowed to run"
     if then.exit_code not in (None, now.exit_code):
         return f"it ended with exit code {now.exit_code}, in the recording with {then.exit_code}"
     if then.stdout.strip() == now.stdout.strip():

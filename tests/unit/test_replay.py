@@ -58,6 +58,7 @@ def test_a_recording_becomes_replies(events: list[Event], texts: list[str], sour
         (CodeRan(code_id="c", exit_code=0, stdout="1\n"), CodeRan(code_id="c", exit_code=0, stdout="1"), None),
         (CodeRan(code_id="c", exit_code=0, stdout="1\n"), CodeRan(code_id="c", exit_code=0, stdout="2\n"), "-1"),
         (CodeRan(code_id="c", exit_code=0), CodeRan(code_id="c", exit_code=1), "exit code 1"),
+        (CodeRan(code_id="c", exit_code=0), CodeRan(code_id="c", exit_code=None, stopped_by="declined"), "not allowed to run"),
         (CodeRan(code_id="c", exit_code=None, stdout="1"), CodeRan(code_id="c", exit_code=0, stdout="1"), None),
     ],
 )
