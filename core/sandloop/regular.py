@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import stat
 from pathlib import Path
-from typing import BinaryIO
 
 
-def open_regular(path: Path, *, follow: bool = False) -> BinaryIO:
+def open_regular(path: Path, *, follow: bool = False) -> io.BufferedReader:
     """The file, to read. Raises `OSError` when it can't be read, or is no regular file: a pipe's or a device's content need not
     end, nor begin.
 
