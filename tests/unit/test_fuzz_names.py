@@ -49,6 +49,9 @@ class Lister:
     async def close(self) -> None:
         """As of a session."""
 
+    async def interrupt(self) -> None:
+        """As of a session: its cells end at once."""
+
     async def run(self, code_id: str, *_: object) -> CodeRan:
         return CodeRan(code_id=code_id, exit_code=0)
 

@@ -48,6 +48,7 @@ def labels(made_by: str, deadline: float = NOW + 60) -> dict[str, str]:
         (ENDED, NOW + 60, "left over"),
         ("another-machine 1 1", NOW + 60, "in use"),
     ],
+    ids=["mine", "mine, over its time", "of one that ended", "of another machine"],
 )
 def test_a_container_is_left_over_when_its_owner_is_gone_or_its_time_is(made_by: str, deadline: float, state: str) -> None:
     one = as_held(labels(made_by, deadline), NOW, 5)
@@ -64,6 +65,7 @@ def test_a_container_is_left_over_when_its_owner_is_gone_or_its_time_is(made_by:
         (ENDED, True, False, "in use"),
         (ENDED, False, False, "left over"),
     ],
+    ids=["mine, waiting", "mine", "of one that ended, waiting", "of one that ended, running", "of one that ended"],
 )
 def test_one_that_may_outlive_its_maker_is_left_over_when_it_does_not_run(
     made_by: str, running: bool, waiting: bool, state: str
