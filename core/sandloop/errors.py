@@ -8,6 +8,7 @@
     │   └── UnknownModel      no provider answers to that name
     ├── ProviderError         the model's side failed: key, quota, refusal, wire         exit code 3
     │   ├── MissingKey        the provider needs a key, and none is set
+    │   ├── BadKey            what is set is no key: it has a blank, the end of a line, or a letter that no key has
     │   ├── KeyStoreFailed    the keyring or the file where keys are kept can't be used
     │   ├── MissingExtra      a package is not installed; the sentence names the command
     │   ├── KeyRefused        the provider refused the key (401, 403)
@@ -106,6 +107,17 @@ class MissingKey(ProviderError):
         super().__init__(
             f"{provider} needs a key and none is set. Keep one with 'sandloop keys set {variables[0]}', set "
             f"{' or '.join(variables)} in the environment, or use a model without a key: '-m local', or '-m replay:PATH'."
+        )
+
+
+class BadKey(ProviderError):
+    """What is set as a key is none, so it was not sent."""
+
+    def __init__(self, *, variable: str) -> None:
+        self.variable = variable
+        super().__init__(
+            f"The value of {variable} has a blank, the end of a line or a letter that no key has, so it was not sent. "
+            "Set the key alone; a file with the line ends of Windows leaves one of them in the value."
         )
 
 

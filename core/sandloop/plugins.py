@@ -10,7 +10,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import cast
 
 from sandloop.errors import BadSetting, MissingKey, UnknownModel, UsageError
-from sandloop.keys import find_key, kept_key
+from sandloop.keys import checked_key, find_key, kept_key
 from sandloop.ports import Finding, ModelChoice, ProviderFactory, SandboxFactory, SandboxToolsFactory
 from sandloop.settings import Profile, Route, Settings, nearest
 
@@ -18,6 +18,8 @@ PROVIDERS = "sandloop.providers"
 SANDBOXES = "sandloop.sandboxes"
 SANDBOX_TOOLS = "sandloop.sandbox_tools"
 CHECKS = "sandloop.checks"
+_KEYS = ("_KEY", "_TOKEN")
+"""How variables of keys end; others of a provider may hold the path of a file, or a name."""
 
 
 @lru_cache(maxsize=4)
@@ -86,13 +88,18 @@ def provider_named(settings: Settings) -> str:
 def with_kept_key(choice: ModelChoice, environ: Mapping[str, str]) -> ModelChoice:
     """With the key that the store has for its provider, where neither the choice nor the environment has one.
 
-    The store is not looked at for a provider that needs no key. Raises `KeyStoreFailed` and `UnknownModel`.
+    The store is not looked at for a provider that needs no key. Raises `KeyStoreFailed`, `BadKey` and `UnknownModel`.
     """
     factory = provider_factory(choice.provider)
     names = storable(factory)
-    if choice.key or not names or any(environ.get(variable) for variable in (*factory.key_variables, *names)):
+    if choice.key:
         return choice
-    return replace(choice, key=kept_key(names, environ))
+    for variable in (*factory.key_variables, *names, *getattr(factory, "optional_keys", ())):
+        if key := environ.get(variable):
+            if variable in names or variable.endswith(_KEYS):
+                checked_key(variable, key)
+            return choice
+    return replace(choice, key=kept_key(names, environ)) if names else choice
 
 
 def storable(factory: ProviderFactory) -> tuple[str, ...]:

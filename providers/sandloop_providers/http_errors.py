@@ -49,10 +49,10 @@ def by_status(
 
 
 def plain(said: str, key: str) -> str:
-    """One bounded line without the key: a server may quote it back."""
+    """One bounded line without the key: a server may quote it back, and a client as Python would write it."""
+    for form in filter(None, (key, repr(key)[1:-1])):
+        said = said.replace(form, "[key]")
     line = " ".join(said.split())
-    if key:
-        line = line.replace(key, "[key]")
     return (line if len(line) <= SAID_CHARS else line[:SAID_CHARS] + " …").rstrip(".") or "no reason given"
 
 

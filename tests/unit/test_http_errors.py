@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sandloop_providers.http_errors import wait_of
+from sandloop_providers.http_errors import plain, wait_of
 
 NOW = 1_792_567_680.0
 """Wed, 21 Oct 2026 07:28:00 GMT"""
@@ -35,3 +35,12 @@ NOW = 1_792_567_680.0
 )
 def test_the_wait_is_read(headers: dict[str, str], wait: float | None) -> None:
     assert wait_of(headers, now=NOW) == wait
+
+
+@pytest.mark.parametrize(
+    ("said", "key"),
+    [("no key sk-1 here", "sk-1"), (f"Illegal header value {b'Bearer sk-1' + bytes([13])!r}", "sk-1\r"), ("a  sk\n1 b", "sk\n1")],
+)
+def test_a_key_that_is_quoted_is_not_shown(said: str, key: str) -> None:
+    assert "sk" not in plain(said, key)
+    assert "[key]" in plain(said, key)

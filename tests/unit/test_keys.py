@@ -16,7 +16,7 @@ from keyring.backend import KeyringBackend
 from keyring.backends import chainer, fail, null
 
 from fake_keyring import FakeKeyring, Forgetful, Plain
-from sandloop.errors import BadSetting, KeyStoreFailed, MissingKey, UnknownModel, UsageError
+from sandloop.errors import BadKey, BadSetting, KeyStoreFailed, MissingKey, UnknownModel, UsageError
 from sandloop.keys import find_key, forget, keep, kept_names, ring, where_kept
 from sandloop.keys.file import Entry, KeysFile
 from sandloop.keys.names import is_variable, used_by, variable_for
@@ -285,6 +285,19 @@ def test_the_store_is_not_looked_at_when_the_environment_has_the_key_or_none_is_
         assert choose_model(Settings(model=model), environ | {"AWS_PROFILE": "x"})[0].key is None
     with pytest.raises(KeyStoreFailed):
         choose_model(Settings(model="openai"), environ)
+
+
+@pytest.mark.parametrize("value", ["sk-s3cret\r", "sk-s3cret\nX", "sk-s3cret ", "sk s3cret", "sk-s3crét", "sk-s3cret\x1b"])
+def test_what_no_header_can_hold_is_no_key_and_is_not_shown(value: str) -> None:
+    profiles = {"mine": Profile(provider="compatible", base_url="https://mine.example/v1", key_variable="MINE")}
+    for model, variable in (
+        *(("openai", "OPENAI_API_KEY"), ("claude", "ANTHROPIC_AUTH_TOKEN"), ("huggingface:m", "HF_TOKEN"), ("mine", "MINE")),
+        *(("bedrock:m", "AWS_BEARER_TOKEN_BEDROCK"), ("compatible:m", "SANDLOOP_COMPATIBLE_KEY"), ("ollama:m", "OLLAMA_API_KEY")),
+    ):
+        with pytest.raises(BadKey, match=f"^The value of {variable} has a blank, the end of a line or a letter") as caught:
+            choose_model(Settings(model=model, models=profiles), {variable: value, "SANDLOOP_KEYS": "off"})
+        assert "s3cr" not in str(caught.value)
+    choose_model(Settings(model="bedrock:m"), {"AWS_PROFILE": "my profile", "SANDLOOP_KEYS": "off"})
 
 
 def test_a_model_gets_the_kept_key_of_its_provider_or_its_profile(environ: dict[str, str]) -> None:

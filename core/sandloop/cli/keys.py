@@ -133,14 +133,14 @@ def _asked(variable: str) -> str:
 def _checked(given: str) -> str:
     """The key, without the blanks around it. Raises `UsageError`, which does not show it."""
     from sandloop.errors import UsageError
-    from sandloop.keys import MAX_KEY
+    from sandloop.keys import MAX_KEY, is_key
 
     key = given.strip()
     if not key:
         raise UsageError("No key was given. Paste it when you are asked, or pipe it in: sandloop keys set NAME < FILE.")
     if len(key) > MAX_KEY:
         raise UsageError(f"What was given is longer than {MAX_KEY} characters, so it is no key. Give the key alone.")
-    if not (key.isascii() and key.isprintable() and " " not in key):
+    if not is_key(key):
         raise UsageError("What was given has a blank, several lines or a letter that no key has. Give the key alone.")
     return key
 

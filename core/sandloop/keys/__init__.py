@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from sandloop.errors import BadSetting, KeyStoreFailed
+from sandloop.errors import BadKey, BadSetting, KeyStoreFailed
 from sandloop.keys.file import KeysFile
 
 Where: TypeAlias = Literal["environment", "keyring", "file"]
@@ -61,14 +61,26 @@ def store_of(environ: Mapping[str, str]) -> Store | None:
     return Store(file, keyring=said != "file", values=said != "keyring")
 
 
+def is_key(text: str) -> bool:
+    """Whether a header can hold it. What can't is quoted, in escapes, by the error of the client that would send it."""
+    return text.isascii() and text.isprintable() and " " not in text
+
+
+def checked_key(name: str, key: str) -> str:
+    """The key that stands under this name. Raises `BadKey` for what is none."""
+    if not is_key(key):
+        raise BadKey(variable=name)
+    return key
+
+
 def find_key(variables: Sequence[str], environ: Mapping[str, str] | None = None) -> str | None:
     """The key under the first of these names that has one: in the environment, else in the store, else None.
 
-    The store is not looked at when the environment has the key. Raises `KeyStoreFailed` when a kept key can't be had, and
-    `BadSetting` for a wrong `SANDLOOP_KEYS`.
+    The store is not looked at when the environment has the key. Raises `BadKey` for what is no key, `KeyStoreFailed` when a kept
+    key can't be had, and `BadSetting` for a wrong `SANDLOOP_KEYS`.
     """
     environ = os.environ if environ is None else environ
-    return next((key for name in variables if (key := environ.get(name))), None) or kept_key(variables, environ)
+    return next((checked_key(name, key) for name in variables if (key := environ.get(name))), None) or kept_key(variables, environ)
 
 
 def kept_key(variables: Sequence[str], environ: Mapping[str, str]) -> str | None:
@@ -81,12 +93,12 @@ def kept_key(variables: Sequence[str], environ: Mapping[str, str]) -> str | None
             continue
         if entry.value is not None:
             if store.values:
-                return entry.value
+                return checked_key(name, entry.value)
         elif store.keyring:
             from sandloop.keys import ring
 
             if key := ring.get(name):
-                return key
+                return checked_key(name, key)
     return None
 
 

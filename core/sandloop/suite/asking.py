@@ -13,7 +13,7 @@ from pathlib import Path
 
 from sandloop import codec
 from sandloop.comparing.lanes import AT_ONCE, lane_of
-from sandloop.errors import KeyRefused, MissingExtra, MissingKey, ModelNotFound, ProviderError, SandloopError
+from sandloop.errors import BadKey, KeyRefused, MissingExtra, MissingKey, ModelNotFound, ProviderError, SandloopError
 from sandloop.events import Event
 from sandloop.ports import LocalFile
 from sandloop.session import AsyncSession
@@ -21,7 +21,7 @@ from sandloop.settings import Settings
 from sandloop.suite.kept import Asked
 from sandloop.suite.planned import Slot
 
-HOPELESS = (MissingKey, MissingExtra, KeyRefused, ModelNotFound)
+HOPELESS = (BadKey, MissingKey, MissingExtra, KeyRefused, ModelNotFound)
 """Errors that the next question would meet again."""
 MAX_MESSAGE = 5_000
 KEPT = 1_000_000
