@@ -247,8 +247,8 @@ class AsyncSession:
         before = self._past
         if before is not None:
             await asyncio.to_thread(lambda: self._inputs.add(before.inputs()))
-            self._past = None
         taken = await asyncio.to_thread(self._inputs.add, files)
+        self._past = None  # not before: after a file that can't be taken, the next question is still the first one
         self._recorder.asked_route = "local" if self._confirm is not None else self._model.route
         return Drive(
             question=question,

@@ -14,6 +14,7 @@ import pytest
 from kept_runs import Keeper, happened, input_file
 from sandloop import AsyncSession, Session, analyze
 from sandloop.errors import SandloopError
+from sandloop.errors import BadFile
 from sandloop.events import CodeWritten, Noted, Resumed
 from sandloop.result import Result
 from sandloop.runs import find_run, list_runs
@@ -120,6 +121,19 @@ def test_a_native_conversation_goes_on_in_a_new_container_with_all_that_was_said
     assert "container_upload" in said
     assert [e.run for e in result.events if isinstance(e, Resumed)] == [list_runs(runs)[1].id]
     assert len(session.history) > len(result.events)
+
+
+def test_a_file_that_cant_be_taken_leaves_the_next_question_the_first_one_after_the_break(
+    claude: AnthropicServer, runs: Path
+) -> None:
+    claude.script += [ANSWERED, Reply([text("Still 3.")])]
+    with Session("claude") as session:
+        session.ask("How many?", ["a.csv"])
+    with Session.resume() as session:
+        with pytest.raises(BadFile):
+            session.ask("And now?", ["none.csv"])
+        result = session.ask("And now?")
+    assert [e.run for e in result.events if isinstance(e, Resumed)] == [list_runs(runs)[1].id]
 
 
 async def test_runs_are_listed_shown_and_written_for_other_programs(runs: Path, tmp_path: Path) -> None:
