@@ -13,8 +13,7 @@ import pytest
 
 from kept_runs import Keeper, happened, input_file
 from sandloop import AsyncSession, Session, analyze
-from sandloop.errors import SandloopError
-from sandloop.errors import BadFile
+from sandloop.errors import BadFile, SandloopError
 from sandloop.events import CodeWritten, Noted, Resumed
 from sandloop.result import Result
 from sandloop.runs import find_run, list_runs

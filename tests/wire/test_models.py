@@ -25,7 +25,10 @@ def nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def test_every_provider_and_profile_has_a_row_and_no_key_is_shown() -> None:
-    rows = {row.name: row for row in model_rows(SETTINGS, {"ANTHROPIC_API_KEY": "sk-secret", "MINE": "also-secret", "SANDLOOP_KEYS": "off"})}
+    rows = {
+        row.name: row
+        for row in model_rows(SETTINGS, {"ANTHROPIC_API_KEY": "sk-secret", "MINE": "also-secret", "SANDLOOP_KEYS": "off"})
+    }
 
     assert {"claude", "openai", "gemini", "mistral", "deepseek", "openrouter", "ollama", "local", "replay", "mine"} <= set(rows)
     assert (rows["claude"].key, rows["openai"].key, rows["ollama"].key, rows["mine"].key) == ("set", "missing", "not needed", "set")

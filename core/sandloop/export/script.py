@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from sandloop.events import CodeRan
 from sandloop.export.pieces import Cell, Prose, ended_how, pieces
+from sandloop.printable import printable
 from sandloop.result import Result
 
 SHOWN_LINES = 40
@@ -82,5 +83,6 @@ def _output(ran: CodeRan, cell: Cell) -> str:
 
 
 def _comment(text: str) -> str:
-    """No line of it can become code: every character that ends a line for Python or an editor begins a comment again."""
-    return "\n".join(f"# {line}".rstrip() for line in text.splitlines())
+    """No line of it can become code, nor look like some: every character that ends a line for Python or an editor begins a comment
+    again, and none hides what follows it."""
+    return "\n".join(f"# {line}".rstrip() for line in printable(text).splitlines())

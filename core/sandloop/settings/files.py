@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import tomllib
@@ -92,11 +93,11 @@ def write_new(path: Path, text: str, *, private: bool, force: bool) -> None:
             os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if private else 0o666), "w", encoding="utf-8"
         ) as file:
             file.write(text)
-        try:
-            new.replace(path) if force else os.link(new, path)
-        finally:
-            new.unlink(missing_ok=True)
+        new.replace(path) if force else os.link(new, path)
     except FileExistsError:
         raise UsageError(f"{path} is there already, and was left as it is. Name --force to write over it.") from None
     except OSError as error:
         raise UsageError(f"{path} can't be written: {error.strerror}. Make the folder one that you can write.") from error
+    finally:
+        with contextlib.suppress(OSError):
+            new.unlink(missing_ok=True)
