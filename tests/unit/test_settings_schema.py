@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 import tomllib
 from functools import cache
 from importlib import import_module
@@ -11,9 +12,10 @@ from typing import Any, cast
 
 import pytest
 
-from sandloop.errors import BadSetting
+from sandloop.errors import BadSetting, UsageError
 from sandloop.settings import resolve
 from sandloop.settings.fields import PRICE, PROFILE
+from sandloop.settings.files import write_new
 from sandloop.settings.places import SETTABLE, Place
 from sandloop.settings.schema import schema
 from sandloop.settings.starter import starter
@@ -146,3 +148,14 @@ def test_the_code_never_raises_anything_else_for_odd_tables() -> None:
         for probe in PROBES:
             for one in read_table(with_value(place, probe), "here"):
                 assert not isinstance(one, Problem) or isinstance(one.error, BadSetting)
+
+
+def test_a_file_that_cannot_be_written_whole_leaves_nothing(tmp_path: Path) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, before[1]))
+    try:
+        with pytest.raises(UsageError, match="can't be written: File too large"):
+            write_new(tmp_path / "sandloop.toml", "# " + "x" * 1_000, private=False, force=False)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert list(tmp_path.iterdir()) == []
