@@ -136,6 +136,13 @@ def test_what_did_not_run_is_no_code_cell_and_no_code_in_a_script(events: list[E
     assert all(line.startswith("#") or not line for line in script.splitlines())
 
 
+def test_what_was_printed_moves_no_cursor_and_hides_nothing_in_a_script() -> None:
+    events = cell("print(1)", ran(stdout="\x1b[2J\x1b]0;mine\x07\u202eevil\n"))
+    script = as_script([result(*events)])
+    assert not any(character in script for character in "\x1b\x07\u202e")
+    assert "# \\u001b[2J\\u001b]0;mine\\u0007\\u202eevil" in script
+
+
 def test_a_run_without_an_answer_says_why() -> None:
     assert "LimitReached: Too long." in cells(Failed(error="LimitReached", message="Too long."))[-1].source
 

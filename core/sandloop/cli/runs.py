@@ -96,7 +96,9 @@ def export(
         found = _find(run)
         text = _exported(found, kinds[0])
         if str(output) == "-":
-            put(text, end="")
+            from sandloop.printable import printable
+
+            put(printable(text) if stdout_is_terminal() else text, end="")
             return
         from sandloop.report import write_report
 
