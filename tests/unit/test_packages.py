@@ -163,7 +163,7 @@ def test_pips_files_are_looked_for_where_pip_does() -> None:
     ("settings", "host"),
     [
         ({}, False),
-        ({"index-url": "https://pypi.org/simple"}, False),
+        ({"index-url": "https://index.example/simple"}, False),
         ({"index-url": "http://127.0.0.1:3141/simple"}, True),
         ({"index-url": "https://a.example", "extra-index-url": "https://b.example\nhttp://localhost/simple"}, True),
         ({"proxy": "localhost:3128"}, True),
