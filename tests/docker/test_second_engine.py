@@ -44,6 +44,7 @@ def on_the_second(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, second: Secon
     monkeypatch.setenv("DOCKER_HOST", second.unix)
     monkeypatch.setenv("SANDLOOP_CONFIG", "/dev/null")
     monkeypatch.chdir(tmp_path)
+    others = files_of_results()
     yield
     if not second.answers():
         second.start()
@@ -51,12 +52,12 @@ def on_the_second(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, second: Secon
         monkeypatch.setenv("DOCKER_HOST", second.unix)
         assert analyze("?", model=recording(tmp_path / "next", "print(1)"), settings=SETTINGS).text == "Done."
     wait_until(lambda: not second.containers() and not second.shims(), second.left)
-    wait_until(lambda: not files_of_results(), lambda: str(files_of_results()))
+    wait_until(lambda: files_of_results() <= others, lambda: str(files_of_results() - others))
 
 
-def files_of_results() -> list[Path]:
+def files_of_results() -> set[Path]:
     gc.collect()  # an error and its traceback hold the result, and with it the files
-    return list(Path(tempfile.gettempdir()).glob(f"sandloop-*-{os.getpid()}-*"))
+    return set(Path(tempfile.gettempdir()).glob(f"sandloop-*-{os.getpid()}-*"))
 
 
 def wait_until(true: Callable[[], bool], left: Callable[[], str], seconds: float = 20) -> None:
