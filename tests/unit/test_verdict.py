@@ -151,6 +151,16 @@ async def test_names_and_values_of_others_are_shortened_and_made_safe() -> None:
     assert len(found.verdict) < 300
 
 
+async def test_repeats_of_a_long_name_are_told_apart_by_its_end() -> None:
+    name = f"replay:/home/somebody/{'recordings/' * 30}xlsx.jsonl"
+    found = await compared(
+        *(run(f"{name} #{number}", said) for number, said in enumerate(("12.4 %", "12.4 %", "11.9 %", "11.9 %"), 1))
+    )
+    for number in range(1, 5):
+        assert found.verdict.count(f"xlsx.jsonl #{number}") == 1
+    assert len(found.verdict) < 300
+
+
 async def test_many_models_make_a_line_that_can_be_read() -> None:
     entries = [run(f"m{i}", f"{i}.5 %") for i in range(40)] + [run(f"f{i}", None) for i in range(40)]
     line = (await compared(*entries)).verdict

@@ -10,8 +10,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from sandloop.cli.compare_table import shortened_label
-from sandloop.comparing.comparison import Agreement, Comparison, Entry, FileRow, NumberRow
+from sandloop.cli.compare_table import LABEL_CHARS as TABLE_LABEL_CHARS
+from sandloop.comparing.comparison import Agreement, Comparison, Entry, FileRow, NumberRow, short_label
 from sandloop.printable import printable
 from sandloop.terminal.text import as_text
 
@@ -48,7 +48,7 @@ def _parts(comparison: Comparison, width: int) -> Iterator[RenderableType]:
     yield Text(_brief(agreement.verdict, LINE_CHARS), style)
     for number, entry in enumerate(comparison.entries):
         yield Text()
-        yield Text.assemble((_brief(entry.label, LABEL_CHARS), "bold"), ("  ≠" if _differs(agreement, number) else "", _BAD))
+        yield Text.assemble((short_label(entry.label, LABEL_CHARS), "bold"), ("  ≠" if _differs(agreement, number) else "", _BAD))
         yield Padding(_answer(entry, _odd_numbers(agreement, number)), _IN)
         if entry.answered and entry.result is not None and entry.result.checks:
             unseen = ", ".join(_brief(check.number, VALUE_CHARS) for check in entry.result.checks[:CHECKS])
@@ -106,7 +106,7 @@ def _figures(comparison: Comparison, width: int) -> RenderableType:
     for entry in comparison.entries:
         route, steps, *rest = _figures_of(entry)
         failed = [Text(str(_failed_steps(entry) or ""), "red")] if any_failed else []
-        table.add_row(Text(shortened_label(entry.label), "" if entry.answered else "red"), route, steps, *failed, *rest)
+        table.add_row(_model(entry), route, steps, *failed, *rest)
     return table
 
 
@@ -114,9 +114,13 @@ def _figures_below(entry: Entry) -> Iterator[RenderableType]:
     names = ("", "steps ", "files ", "tokens ", "cost ", "")
     told = [f"{name}{figure}" for name, figure in zip(names, _figures_of(entry), strict=True) if figure != "-"]
     failed = [f"failed {count}"] if (count := _failed_steps(entry)) else []
-    yield Text(shortened_label(entry.label), "" if entry.answered else "red")
+    yield _model(entry)
     if told:
         yield Padding(Text(" · ".join([*told[:2], *failed, *told[2:]]), "dim"), (0, 0, 0, 2))
+
+
+def _model(entry: Entry) -> Text:
+    return Text(short_label(entry.label, TABLE_LABEL_CHARS), "" if entry.answered else "red")
 
 
 def _figures_of(entry: Entry) -> list[str]:
@@ -137,7 +141,7 @@ def _failed_steps(entry: Entry) -> int:
 
 
 def _differences(comparison: Comparison, width: int) -> Iterator[RenderableType]:
-    labels = [_brief(entry.label, LABEL_CHARS) for entry in comparison.entries]
+    labels = [short_label(entry.label, LABEL_CHARS) for entry in comparison.entries]
     odd = [row for row in comparison.agreement.numbers if any(row.differs)]
     for row in odd[:DIFFERENCES]:
         yield from _number(row, labels, width)

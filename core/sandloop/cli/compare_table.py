@@ -12,6 +12,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from sandloop.comparing.comparison import short_label
 from sandloop.comparing.progress import Progress, State, advanced
 from sandloop.events import Answered, CodeRan, Event, Failed, FellBack, Retried, RouteChosen
 from sandloop.printable import printable
@@ -83,7 +84,7 @@ def table(rows: Sequence[Progress], now: float, *, width: int, height: int) -> R
     shown = _first(rows, room)
     for row in shown:
         doing = Text(_one_line(row.doing or row.state), _STYLES[row.state])
-        label = Text(shortened_label(row.label), "bold")
+        label = Text(short_label(row.label, LABEL_CHARS), "bold")
         first = [label] if wide else [Text.assemble(label, "\n  ", doing)]
         route = [] if slim else [Text(row.route or "", "dim")]
         figures = [_time(row, now)] if slim else [_tokens(row), _cost(row), _time(row, now)]
@@ -109,12 +110,6 @@ def _caption(rows: Sequence[Progress], hidden: int) -> str:
         f"{states.count(state)} {state}" for state in ("running", "waiting", "answered", "failed") if state in states
     )
     return counts + (f" ({hidden} not shown)" if hidden else "")
-
-
-def shortened_label(label: str) -> str:
-    """Its end, which tells one recording, and one repeat, from another."""
-    label = printable(label)
-    return label if len(label) <= LABEL_CHARS else "…" + label[1 - LABEL_CHARS :]
 
 
 def _one_line(text: str) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from sandloop.events import InputFile
+from sandloop.printable import printable
 from sandloop.result import Result
 
 FileKind: TypeAlias = Literal["table", "workbook", "picture", "other"]
@@ -180,3 +181,10 @@ def labels(models: Sequence[str], repeat: int) -> list[tuple[str, int, str]]:
             number = numbered[model] = numbered.get(model, 0) + 1
             found.append((model, number, model if counts[model] == 1 else f"{model} #{number}"))
     return found
+
+
+def short_label(label: str, length: int = 48) -> str:
+    """In one line that is safe to show; of a long one its end, which tells one recording, and one repeat, from another."""
+    kept = label[-4 * length :]
+    clean = printable(" ".join(kept.split()))
+    return clean if len(clean) <= length and kept == label else "…" + clean[1 - length :]

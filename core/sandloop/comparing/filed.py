@@ -7,12 +7,11 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sandloop.comparing.comparison import Entry, FileRow
+from sandloop.comparing.comparison import Entry, FileRow, short_label
 from sandloop.comparing.made import Made, made_files, too_large
 from sandloop.comparing.opened import Opened, by_sums, opened
 from sandloop.comparing.pictures import picture_rows
 from sandloop.comparing.tables import classes_by_entry, first_differences, table_rows
-from sandloop.comparing.verdict import short
 from sandloop.limits import Limits
 from sandloop.options import SandboxOptions
 
@@ -72,7 +71,7 @@ def _others(made: Sequence[Made], entries: Sequence[Entry]) -> list[FileRow]:
         same = len({m.file.sha256 for m in own.values()}) == 1
         told = "their contents differ, and files of this kind are not compared"
         if len(own) == 1:
-            told = f"only {short(entries[next(iter(own))].label)} made it"
+            told = f"only {short_label(entries[next(iter(own))].label)} made it"
         names = tuple(own[at].file.name if at in own else None for at in range(len(entries)))
         agree = True if same and len(own) > 1 else None
         rows.append(FileRow(kind="other", names=names, same=agree, differences=() if agree else (told,)))

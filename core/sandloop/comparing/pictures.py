@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
-from sandloop.comparing.comparison import Entry, FileRow
+from sandloop.comparing.comparison import Entry, FileRow, short_label
 from sandloop.comparing.inside.looks import SIDE
 from sandloop.comparing.made import Made
 from sandloop.comparing.said import Look
@@ -78,9 +78,9 @@ def _row(group: Sequence[Made], looks: Mapping[int, Look], entries: Sequence[Ent
         elif one is not None and other is not None:
             distances[m.entry] = distance(one, other)
     same = len(group) > 1 and all(m.file.sha256 == first.file.sha256 for m in group)
-    told = [f"{short(entries[m.entry].label)}: not looked at, {short(why[m.id], 120)}" for m in group if m.id in why]
+    told = [f"{short_label(entries[m.entry].label)}: not looked at, {short(why[m.id], 120)}" for m in group if m.id in why]
     if len(group) == 1:
-        told = [f"only {short(entries[first.entry].label)} made it", *told]
+        told = [f"only {short_label(entries[first.entry].label)} made it", *told]
     elif not same:
         told = ["pictures are for the eye to compare", *told]
     return FileRow(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 
-from sandloop.comparing.comparison import Entry, FileRow
+from sandloop.comparing.comparison import Entry, FileRow, short_label
 from sandloop.comparing.made import Made
 from sandloop.comparing.said import Looked, SaidDifference, SaidGroup, SaidOutcome
 from sandloop.comparing.verdict import short
@@ -69,7 +69,7 @@ def _told(group: SaidGroup, made: Mapping[int, Made], entries: Sequence[Entry], 
     """What differs between two, the first file of the largest class on the right side."""
 
     def label(id_: int) -> str:
-        return short(entries[made[id_].entry].label)
+        return short_label(entries[made[id_].entry].label)
 
     if len(group.files) == 1:
         return [f"only {label(group.files[0])} made it"]
@@ -97,7 +97,7 @@ def first_differences(looked: Looked, made: Sequence[Made], entries: Sequence[En
             if outcome.same is False and outcome.differences:
                 a, b = by_id[outcome.a], by_id[outcome.b]
                 told = _serious(outcome)
-                text = f"in {a.file.name}, {words(told, entries[a.entry].label, entries[b.entry].label)}"
+                text = f"in {a.file.name}, {words(told, short_label(entries[a.entry].label), short_label(entries[b.entry].label))}"
                 found.setdefault((min(a.entry, b.entry), max(a.entry, b.entry)), text)
     return found
 

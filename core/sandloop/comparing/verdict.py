@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sandloop.comparing.comparison import Entry
+from sandloop.comparing.comparison import Entry, short_label
 from sandloop.comparing.facts import Facts
 from sandloop.comparing.groups import Relation, connected
 from sandloop.comparing.labels import words_of
@@ -17,6 +17,8 @@ from sandloop.printable import printable
 
 SHOWN_VALUES, SHOWN_GROUPS, SHOWN_NAMES = 3, 4, 4
 _LENGTH = 48
+_FILES_LENGTH = 180
+"""Of a difference between files, which names two entries."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +37,7 @@ class Seen:
     """In words, for two entries whose tables differ, the smaller position first."""
 
     def label(self, at: int) -> str:
-        return short(self.entries[at].label or self.entries[at].model)
+        return short_label(self.entries[at].label or self.entries[at].model)
 
 
 def verdict(seen: Seen) -> str:
@@ -99,7 +101,7 @@ def _no_majority(seen: Seen, groups: Sequence[Sequence[int]]) -> str:
         return _one_to_one(seen, first[0], second[0], row)
     if row is None:
         common = _common(seen, [at for group in groups for at in group])
-        told = short(next(iter(seen.file_differences.values()), ""), 120)
+        told = short(next(iter(seen.file_differences.values()), ""), _FILES_LENGTH)
         return f"No majority: {f'all say {common}, but ' if common else ''}the files differ{f': {told}' if told else ''}"
     values = [(group, _value(seen, group, row) or _alone(seen, group[0])) for group in groups[:SHOWN_GROUPS]]
     said = [f"{_names(seen, group)} {'say' if len(group) > 1 else 'says'} {value or 'something else'}" for group, value in values]
@@ -131,7 +133,7 @@ def _other_files(seen: Seen, most: Sequence[int], group: Sequence[int]) -> str:
     for a in group:
         for b in most:
             if (told := seen.file_differences.get((min(a, b), max(a, b)))) is not None:
-                return f"the files of {_names(seen, group)} differ: {short(told, 120)}"
+                return f"the files of {_names(seen, group)} differ: {short(told, _FILES_LENGTH)}"
     return f"{_names(seen, group)} {'differ' if len(group) > 1 else 'differs'}"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from sandloop.comparing.comparison import Agreement, Comparison, Entry, FileRow, Judgement, NumberRow
+from sandloop.comparing.comparison import Agreement, Comparison, Entry, FileRow, Judgement, NumberRow, short_label
 from sandloop.report.bounds import MAX_COLUMNS, MAX_ROWS, Bounds, bounds
 from sandloop.report.figures import moment, money
 from sandloop.report.made import input_files
@@ -26,7 +26,7 @@ def comparison_shown(comparison: Comparison) -> ComparisonShown:
     most = max((len(e.result.steps) for e in entries if e.result), default=1)
     limits = bounds(max(2, len(entries)), most)
     runs = tuple(_run(entry, f"m{number}", limits) for number, entry in enumerate(entries, 1))
-    labels = tuple(short(entry.label or entry.model, _LABEL) for entry in entries)
+    labels = tuple(short_label(entry.label or entry.model, _LABEL) for entry in entries)
     agreement = comparison.agreement
     return ComparisonShown(
         id=short(comparison.id, 60),
@@ -36,7 +36,7 @@ def comparison_shown(comparison: Comparison) -> ComparisonShown:
         input_count=len(comparison.files),
         mark=verdict_mark(agreement.agree),
         verdict=short(agreement.verdict, _VERDICT),
-        groups=tuple(tuple(short(label, _LABEL) for label in group[:_ENTRIES]) for group in agreement.groups[:_ENTRIES]),
+        groups=tuple(tuple(short_label(label, _LABEL) for label in group[:_ENTRIES]) for group in agreement.groups[:_ENTRIES]),
         labels=labels,
         runs=runs,
         columns=min(len(runs), MAX_COLUMNS),
