@@ -122,6 +122,25 @@ def test_who_says_what_has_a_line_each_where_one_line_is_too_short_for_all() -> 
     assert line in answers(whole, width=len(line)).splitlines()
 
 
+def test_files_of_which_the_same_is_to_be_told_have_one_line_with_their_count() -> None:
+    first = FileRow(kind="table", names=("f0.csv",) * 3, same=False, differences=("gpt: B2 is 1, claude has 2",))
+    again = [
+        FileRow(kind="table", names=(f"f{n}.csv",) * 3, same=False, differences=("the same differences as in f0.csv",))
+        for n in range(1, 31)
+    ]
+    alone = FileRow(kind="other", names=(None, "z.txt", None), same=None, differences=("only gpt made it",))
+    agreement = dataclasses.replace(AGREEMENT, numbers=(), files=(first, *again, alone))
+    shown = answers(dataclasses.replace(THREE, agreement=agreement), width=80)
+    assert [" ".join(line.split()) for line in shown.split("Where they differ\n")[1].splitlines()] == [
+        "f0.csv",
+        "gpt: B2 is 1, claude has 2",
+        "f1.csv and 29 more",
+        "the same differences as in f0.csv",
+        "z.txt",
+        "only gpt made it",
+    ]
+
+
 def test_only_the_number_that_differs_is_marked_in_the_answer() -> None:
     shown = answers(THREE, width=80, colour=True)
     assert "\x1b[1;31m11.9\x1b[0m °C, not 111.9." in shown

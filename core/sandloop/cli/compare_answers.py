@@ -147,10 +147,13 @@ def _differences(comparison: Comparison, width: int) -> Iterator[RenderableType]
         yield from _number(row, labels, width)
     if len(odd) > DIFFERENCES:
         yield Padding(Text(f"and {len(odd) - DIFFERENCES} more numbers", "dim"), _IN)
+    apart: dict[tuple[str, ...], list[str]] = {}
     for file in comparison.agreement.files:
-        if file.same is not True and (lines := list(_apart(file, labels))):
-            yield Padding(Text(_brief(next((name for name in file.names if name is not None), ""), LABEL_CHARS), "bold"), _IN)
-            yield from (Padding(Text(line), _FURTHER_IN) for line in lines)
+        if file.same is not True and (lines := tuple(_apart(file, labels))):
+            apart.setdefault(lines, []).append(_brief(next((name for name in file.names if name is not None), ""), LABEL_CHARS))
+    for lines, names in apart.items():
+        yield Padding(Text.assemble((names[0], "bold"), f" and {len(names) - 1} more" if len(names) > 1 else ""), _IN)
+        yield from (Padding(Text(line), _FURTHER_IN) for line in lines)
 
 
 def _number(row: NumberRow, labels: Sequence[str], width: int) -> Iterator[RenderableType]:
