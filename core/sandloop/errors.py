@@ -275,7 +275,8 @@ class LimitReached(SandloopError):
 
     def __init__(self, *, limit: str, value: float) -> None:
         self.limit, self.value = limit, value
+        option = {"seconds": "--timeout, ", "cost": "--max-cost, "}.get(limit, "")
         super().__init__(
             f"The run reached its limit of {limit} = {value:g}. What it did so far is kept; raise Limits.{limit} "
-            f"(SANDLOOP_{limit.upper()}) to go on."
+            f"({option}SANDLOOP_{limit.upper()}) to go on."
         )

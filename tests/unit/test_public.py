@@ -7,6 +7,8 @@ import re
 import subprocess
 import sys
 
+import pytest
+
 import sandloop
 from sandloop import errors
 
@@ -53,3 +55,15 @@ def test_every_error_says_what_happened_and_what_to_do() -> None:
             facts.update({number: 1} if number in facts else {})
         sentences = re.findall(r"[^.?]+[.?](?=\s|$|')", str(cls(**facts)))
         assert len(sentences) >= 2, str(cls(**facts))
+
+
+@pytest.mark.parametrize(
+    ("limit", "ways"),
+    [
+        ("seconds", "raise Limits.seconds (--timeout, SANDLOOP_SECONDS)"),
+        ("cost", "raise Limits.cost (--max-cost, SANDLOOP_COST)"),
+        ("turns", "raise Limits.turns (SANDLOOP_TURNS)"),
+    ],
+)
+def test_a_limit_that_ended_a_run_is_named_in_python_on_the_command_line_and_in_the_environment(limit: str, ways: str) -> None:
+    assert f"{ways} to go on." in str(errors.LimitReached(limit=limit, value=2.0))
