@@ -111,6 +111,16 @@ def test_a_folder_that_is_open_to_others_is_refused_with_the_command_that_closes
             use()
 
 
+def test_an_open_folder_without_a_file_of_keys_holds_none_and_takes_none(file: KeysFile) -> None:
+    file.path.parent.mkdir()
+    file.path.parent.chmod(0o755)
+    assert file.read() == {}
+    assert find_key([NAME], {"SANDLOOP_KEYS": str(file.path)}) is None
+    with pytest.raises(KeyStoreFailed, match=f"Close it with: chmod 700 {file.path.parent}"):
+        file.write(NAME, KEY)
+    assert not file.path.exists()
+
+
 def test_links_are_refused_and_never_written_through(file: KeysFile, tmp_path: Path) -> None:
     other = tmp_path / "other"
     KeysFile(other / "keys.json").write(NAME, KEY)
@@ -272,7 +282,7 @@ def test_with_the_store_off_nothing_is_kept_or_found(at_home: dict[str, str]) ->
 
 def broken(tmp_path: Path) -> dict[str, str]:
     """A store that can't be read: whoever looks at it fails."""
-    tmp_path.chmod(0o755)
+    (tmp_path / "keys.json").touch(0o644)
     return {"SANDLOOP_KEYS": str(tmp_path / "keys.json")}
 
 

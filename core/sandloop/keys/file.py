@@ -62,7 +62,7 @@ class KeysFile:
     def _change(self, change: Callable[[dict[str, Entry]], dict[str, Entry]]) -> None:
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with self._folder() as folder, _locked(folder):
+            with self._folder(to_write=True) as folder, _locked(folder):
                 try:
                     entries = self._read(folder)
                 except FileNotFoundError:
@@ -75,13 +75,18 @@ class KeysFile:
             raise self._failed(f"can't be written: {error.strerror}", do) from None
 
     @contextlib.contextmanager
-    def _folder(self) -> Generator[int]:
-        """The folder, open: what is checked is what is used. Raises `OSError` and `KeyStoreFailed`."""
+    def _folder(self, *, to_write: bool = False) -> Generator[int]:
+        """The folder, open: what is checked is what is used. Raises `OSError` and `KeyStoreFailed`.
+
+        Only to read, `FileNotFoundError` comes first: a folder that holds no keys may be open to anybody.
+        """
         parent = self.path.parent
         if parent.is_symlink():
             raise self._failed("is in a folder that is a link", f"Make {parent} a folder of your own")
         folder = os.open(parent, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         try:
+            if not to_write:
+                os.stat(self.path.name, dir_fd=folder, follow_symlinks=False)
             self._refuse_open(os.fstat(folder), f"is in a folder, {parent}, that", f"chmod 700 {shlex.quote(str(parent))}")
             yield folder
         finally:
