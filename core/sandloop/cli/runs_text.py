@@ -24,7 +24,7 @@ from sandloop.runs import Run, RunSummary
 from sandloop.sizes import human_size
 
 PIPED_WIDTH = 200
-NARROW, MODEL_WIDTH = 100, 24
+NARROW, MODEL_WIDTH, MIN_QUESTION = 100, 24, 20
 SHOWN_OUTPUT = 8_000
 """Characters shown of what a cell printed."""
 _STATUS = {"answered": "green", "running": "cyan", "failed": "red", "interrupted": "yellow"}
@@ -32,20 +32,26 @@ _STATUS = {"answered": "green", "running": "cyan", "failed": "red", "interrupted
 
 def table(runs: Sequence[RunSummary]) -> str:
     """A line a run, the question cut to what the terminal has room for; into a pipe goes all of it."""
-    most = shutil.get_terminal_size().columns if stdout_is_terminal() else None
+    return _drawn(table_lines(runs, shutil.get_terminal_size().columns if stdout_is_terminal() else None))
+
+
+def table_lines(runs: Sequence[RunSummary], most: int | None) -> list[Text]:
+    """In at most so many columns. Where too few are left beside the rest, the question stands below it."""
     rows = [_row(run, narrow=most is not None and most < NARROW) for run in runs]
     widths = [min(MODEL_WIDTH, max(len(row[column].plain) for row in rows)) for column in range(len(rows[0]))]
-    lines: list[RenderableType] = []
+    below = most is not None and most - sum(width + 2 for width in widths) < MIN_QUESTION
+    lines: list[Text] = []
     for run, row in zip(runs, rows, strict=True):
         line = Text()
         for cell, width in zip(row, widths, strict=True):
             cell.truncate(width, overflow="ellipsis", pad=True)
             line.append_text(cell).append("  " if width else "")
-        line.append(" ".join(printable(run.question).split()))
+        question = " ".join(printable(run.question).split())
+        lines += [line, Text(f"  {question}")] if below else [line.append(question)]
+    for line in lines:
         if most is not None:
             line.truncate(most, overflow="ellipsis")
-        lines.append(line)
-    return _drawn(lines)
+    return lines
 
 
 def _row(run: RunSummary, *, narrow: bool) -> list[Text]:
