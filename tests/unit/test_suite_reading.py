@@ -95,6 +95,16 @@ def test_words_that_other_readers_of_yaml_change_stay_text_as_they_are_written(w
             "'yaer', which does not exist. Did you mean 'year'?",
         ),
         ("questions:\n  - question: In {{ year | up }}?\n    variables: {x: 1}\n", 2, "Variables here are x"),
+        (
+            "questions:\n  - question: 'In {city}?'\n    variables: {city: Oslo}\n",
+            2,
+            "questions[1].question has the variable 'city' in single braces. Write {{ city }}.",
+        ),
+        (
+            "variables: {city: Oslo}\nquestions:\n  - question: In {{city}}?\n    expected: [{contains: '{ city }'}]\n",
+            4,
+            "expected[1].contains has the variable 'city' in single braces",
+        ),
         ("questions:\n  - question: a\n    question: b\n", 3, "questions[1].question stands there twice"),
         ("questions:\n  - [1, 2]\n", 2, "questions[1] is no table"),
         ("questions: [{question: a\n", 2, "is no YAML"),
@@ -190,6 +200,18 @@ def test_a_variable_of_the_suite_multiplies_only_questions_that_use_it() -> None
 def test_what_a_value_brings_is_not_replaced_again() -> None:
     suite = read("questions: [{question: '{{ a }}', variables: {a: '{{ b }}', b: secret}}]\n")
     assert suite.questions[0].text == "{{ b }}"
+
+
+def test_single_braces_around_anything_but_a_variable_are_text() -> None:
+    suite = read(
+        """
+questions:
+  - question: 'As JSON: {"a": { {{a}} }, "b": {b}, "c": {}}'
+    variables: {a: "{a}"}
+    expected: [{regex: 'a{2}'}, {python: "f'{a}' == '' or {a}"}]
+"""
+    )
+    assert suite.questions[0].text == 'As JSON: {"a": { {a} }, "b": {b}, "c": {}}'
 
 
 def test_too_many_questions_are_refused_before_they_are_made() -> None:

@@ -11,7 +11,7 @@ from sandloop.limits import Limits
 from sandloop.settings import Route, checked_limit, nearest
 from sandloop.suite.model import Variable
 from sandloop.suite.tree import Node
-from sandloop.suite.variables import UnknownVariable, put_in
+from sandloop.suite.variables import UnknownVariable, in_single_braces, put_in
 
 MAX_TEXT = 50_000
 """Characters of a text."""
@@ -55,8 +55,11 @@ def text(node: Node) -> str:
 
 def filled(node: Node, values: Mapping[str, Variable]) -> str:
     """A text with the variables put in."""
+    written = text(node)
+    if single := in_single_braces(written, values):
+        raise node.wrong(f"has the variable {single!r} in single braces", f"Write {{{{ {single} }}}}")
     try:
-        return put_in(text(node), values)
+        return put_in(written, values)
     except UnknownVariable as error:
         meant = nearest(error.name, tuple(values))
         do = f"Did you mean {meant!r}?" if meant else f"Variables here are {', '.join(values) or 'none'}"

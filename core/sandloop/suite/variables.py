@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from sandloop.suite.model import Variable
 
 PLACE = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
-NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+SINGLE = re.compile(r"(?<!\{)\{\s*([A-Za-z_][A-Za-z0-9_]*)\s*\}(?!\})")
 
 
 class UnknownVariable(Exception):
@@ -47,6 +47,11 @@ def put_in(text: str, variables: Mapping[str, Variable]) -> str:
         return written(variables[name])
 
     return PLACE.sub(value, text)
+
+
+def in_single_braces(text: str, variables: Mapping[str, Variable]) -> str | None:
+    """The first variable that stands there as `{name}`, where nothing would be put in."""
+    return next((match[1] for match in SINGLE.finditer(text) if match[1] in variables), None)
 
 
 def written(value: Variable) -> str:
