@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -97,6 +98,60 @@ def test_what_differs_is_said_for_output_and_for_files(runs: Path, tmp_path: Pat
     assert "c1: differs\n  stdout differs:\n" in again.stdout
     assert "n.txt: differs\n" in again.stdout
     assert "2 of 2 differ." in again.stdout
+
+
+def test_a_workbook_and_parquet_with_the_same_cells_are_the_same_whatever_their_bytes(runs: Path, tmp_path: Path) -> None:
+    code = """
+import datetime, time, openpyxl, pyarrow as pa, pyarrow.parquet as pq
+wb = openpyxl.Workbook()
+wb.properties.title = str(time.time_ns())
+day = datetime.datetime(2024, 1, 1, 12, 0, 0, 5000)
+for row in (["Made once"], ["day", "mean", "half"], [day, 12.4, "=B3/2"], ["x" * 9999, 1, None]):
+    wb.active.append(row)
+wb.create_sheet("Empty")
+wb.save("book.xlsx")
+table = pa.table({"a": [1, None], "b": [[0.1], [float("nan")]]})
+pq.write_table(table.replace_schema_metadata({"made": str(time.time_ns())}), "t.parquet")
+"""
+    analyze("?", model=recording(tmp_path / "rec", code))
+
+    again = command("replay", "last")
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert again.stdout.splitlines() == [
+        "c1: same",
+        "book.xlsx: same cells, other bytes",
+        "t.parquet: same cells, other bytes",
+        "All the same.",
+    ]
+    replayed = replay_run("last")
+    assert replayed.same
+    assert [(f["change"], f["same_cells"], f["differs"]) for f in replayed.to_plain()["files"]] == [("same", True, "")] * 2
+
+
+def test_cells_that_differ_are_said_and_what_cannot_be_opened_stays_different(runs: Path, tmp_path: Path) -> None:
+    code = """
+import random, time, zipfile, openpyxl
+wb = openpyxl.Workbook()
+for row in ([f"Made at {time.time_ns()}"], ["name", "mean"], ["a", random.random()], ["b", 2]):
+    wb.active.append(row)
+wb.save("book.xlsx")
+for name in ("broken.xlsx", "letter.docx"):
+    with zipfile.ZipFile(name, "w") as made:
+        made.writestr("a.txt", str(time.time_ns()))
+"""
+    analyze("?", model=recording(tmp_path / "rec", code))
+
+    again = command("replay", "last", "--json")
+    assert again.returncode == 1
+    book, broken, letter = json.loads(again.stdout)["files"]
+    assert (book["change"], book["same_cells"]) == ("changed", False)
+    title, mean = book["differs"].splitlines()
+    assert re.fullmatch(r"Sheet!A1 is Made at \d+, then Made at \d+", title)
+    assert re.fullmatch(r"Sheet!B3 is 0\.\d+, then 0\.\d+", mean)
+    assert (broken["change"], broken["same_cells"]) == ("changed", None)
+    assert "\nits cells were not compared: " in broken["differs"]
+    assert (letter["change"], letter["same_cells"]) == ("changed", None)
+    assert "not compared" not in letter["differs"]
 
 
 def test_another_image_is_told_and_counts_for_nothing_by_itself(runs: Path, tmp_path: Path) -> None:

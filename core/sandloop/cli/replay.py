@@ -22,8 +22,9 @@ def replay(
 ) -> None:
     """Run a kept run's code again, without a model, and say what differs.
 
-    Ends with 0 when all output and all files are the same, else with 1. Differences of the environment, such as another image, are
-    told, and count for nothing by themselves.
+    Ends with 0 when all output and all files are the same, else with 1. A workbook or Parquet with the same cells is the same: it
+    may hold the time at which it was made. Differences of the environment, such as another image, are told, and count for nothing
+    by themselves.
     """
     import json
 
@@ -52,7 +53,7 @@ def _said(replayed: Replayed) -> str:
         lines.append(f"{cell.code.code_id}: {how}")
         lines += [_indented(said) for said in cell.differs]
     for file in replayed.files:
-        lines.append(f"{file.name}: {_CHANGES[file.change]}")
+        lines.append(f"{file.name}: {'same cells, other bytes' if file.same_cells else _CHANGES[file.change]}")
         lines += [_indented(file.differs)] if file.differs else []
     lines += [f"environment: {said}" for said in replayed.environment]
     lines += [f"note: {said}" for said in replayed.notes]

@@ -64,28 +64,44 @@ async def opened(
 async def _in_sandbox(
     made: Sequence[Made], why: Mapping[int, str], options: SandboxOptions, limits: Limits, tolerance: float
 ) -> Looked:
-    sealed = replace(DEFAULT_OPTIONS, engine=options.engine, runtime=options.runtime, warm=options.warm, pool=options.pool)
-    put = {m.file.sha256: m for m in made if m.id not in why}
-    room = sum(m.file.size for m in put.values()) + MB
-    bounds = replace(limits, step_seconds=PROGRAM_SECONDS, input_bytes=max(limits.input_bytes, room), files=0)
-    store = FileStore(file_bytes=MB)
-    names = {sha: f"f{i}" for i, sha in enumerate(dict.fromkeys(m.file.sha256 for m in made))}
-    inputs = [_program(store.folder / "program.zip"), *(_input(m, names) for m in put.values())]
+    names = names_inside(made)
     given = [
         {"id": m.id, "entry": m.entry, "kind": m.kind, "name": m.file.name, "path": names[m.file.sha256], "why": why.get(m.id, "")}
         for m in made
     ]
+    put = [m for m in made if m.id not in why]
+    said = await said_inside("program", {"tolerance": tolerance, "files": given}, put, names, options=options, limits=limits)
+    return checked(said, made)
+
+
+def names_inside(made: Sequence[Made]) -> dict[str, str]:
+    """What each content is called in the sandbox, by its sum."""
+    return {sha: f"f{i}" for i, sha in enumerate(dict.fromkeys(m.file.sha256 for m in made))}
+
+
+async def said_inside(
+    module: str, given: object, made: Sequence[Made], names: Mapping[str, str], *, options: SandboxOptions, limits: Limits
+) -> str:
+    """What `main` of a module of `sandloop.comparing.inside` prints last, in a sealed sandbox with these files.
+
+    Raises:
+        ValueError: It did not end well.
+        SandboxError: No sandbox can be had.
+    """
+    sealed = replace(DEFAULT_OPTIONS, engine=options.engine, runtime=options.runtime, warm=options.warm, pool=options.pool)
+    put = {m.file.sha256: m for m in made}
+    room = sum(m.file.size for m in put.values()) + MB
+    bounds = replace(limits, step_seconds=PROGRAM_SECONDS, input_bytes=max(limits.input_bytes, room), files=0)
+    store = FileStore(file_bytes=MB)
+    inputs = [_program(store.folder / "program.zip"), *(_input(m, names) for m in put.values())]
     source = (
-        "import sys\n"
-        "sys.path.insert(0, '/input/program.zip')\n"
-        "from inside.program import main\n"
-        f"main({json.dumps({'tolerance': tolerance, 'files': given})!r})\n"
+        f"import sys\nsys.path.insert(0, '/input/program.zip')\nfrom inside.{module} import main\nmain({json.dumps(given)!r})\n"
     )
     async with aclosing(script_events(source, "python", inputs, options=sealed, limits=bounds, store=store)) as events:
         ran = [event async for event in events if isinstance(event, CodeRan)]
     if not ran or not ran[-1].ok:
         raise ValueError("the program that compares them did not end well")
-    return checked(ran[-1].stdout[-MAX_SAID:].rstrip("\n").rpartition("\n")[2], made)
+    return ran[-1].stdout[-MAX_SAID:].rstrip("\n").rpartition("\n")[2]
 
 
 def _program(path: Path) -> LocalFile:

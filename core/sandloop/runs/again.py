@@ -16,7 +16,7 @@ from sandloop.limits import Limits
 from sandloop.names import clean_component
 from sandloop.options import SandboxOptions
 from sandloop.ports import LocalFile
-from sandloop.runs.differences import CellAgain, Replayed, cell_differs, environment_differs, files_differ
+from sandloop.runs.differences import CellAgain, CellsSeen, Replayed, cell_differs, environment_differs, files_differ, holds_cells
 from sandloop.runs.environment import environment
 from sandloop.runs.kept import Run, find_run
 from sandloop.runs.past import Past, past
@@ -39,6 +39,8 @@ async def areplay_run(run: Run | str, *, settings: Settings | None = None, on_ev
 
     It runs in a fresh local sandbox with the input files of then, also where it ran at a provider. When the run was a later
     question of a conversation, the code of the questions before runs first, since it made the variables.
+
+    A made workbook or Parquet whose bytes differ is opened in another sandbox: with the same cells, it counts as the same.
 
     Args:
         run: A kept run, the folder of one, its id, the beginning of one, or `last`.
@@ -95,6 +97,7 @@ class _Again:
         self._opened: SandboxOpened | None = None
         self._cells: list[CellAgain] = []
         self._made: list[FileMade] = []
+        self._seen: dict[str, CellsSeen] = {}
         self._notes = [note.text for note in before.notes()]
 
     async def events(self) -> AsyncGenerator[Event]:
@@ -113,6 +116,16 @@ class _Again:
                         yield event
         finally:
             await workspace.close()
+        await self._look()
+
+    async def _look(self) -> None:
+        """Compare the cells of workbooks whose bytes differ; most runs have none, and need nothing of what compares."""
+        then, now = ({f.name: f for f in files} for files in (self._then(), self._made))
+        pairs = [(then[n], now[n]) for n in then if n in now and then[n].sha256 != now[n].sha256 and holds_cells(n)]
+        if pairs:
+            from sandloop.runs.opened import cells_seen
+
+            self._seen = await cells_seen(pairs, self._store, options=self._options, limits=self._limits)
 
     async def _put(self, workspace: Workspace, carried: Sequence[InputFile]) -> AsyncGenerator[Event]:
         """Files of a provider's code that went along then. One that the code has made again here is there already."""
@@ -163,15 +176,17 @@ class _Again:
 
     def replayed(self) -> Replayed:
         """What came of it."""
-        skipped = {cell.code.code_id for cell in self._cells if cell.now is None}
-        then = [e for run in self._past.runs for e in run.events if isinstance(e, FileMade) and e.code_id not in skipped]
         return Replayed(
             run=self._run.id,
             cells=tuple(self._cells),
-            files=files_differ(then, self._made, self._text),
+            files=files_differ(self._then(), self._made, self._text, self._seen),
             environment=environment_differs(self._run.environment, environment(self._limits, self._opened)),
             notes=tuple(self._notes),
         )
+
+    def _then(self) -> list[FileMade]:
+        skipped = {cell.code.code_id for cell in self._cells if cell.now is None}
+        return [e for run in self._past.runs for e in run.events if isinstance(e, FileMade) and e.code_id not in skipped]
 
     def _text(self, made: FileMade) -> str | None:
         if not made.mime.startswith(_TEXTS) or made.size > MAX_TEXT:

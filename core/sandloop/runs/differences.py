@@ -6,6 +6,7 @@ import dataclasses
 import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Literal
 
 from sandloop.events import CodeRan, CodeWritten, FileMade
@@ -16,6 +17,8 @@ MAX_DIFFED = 500_000
 """Characters of a text above which its lines are not compared."""
 _DATED = ("application/vnd.openxmlformats", "application/vnd.ms-excel", "application/zip", "application/pdf", "application/gzip")
 """Kinds of files that usually hold the time at which they were made."""
+
+_CELLS = (".xlsx", ".xlsm", ".xls", ".parquet")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +43,20 @@ class FileAgain:
     then: FileMade | None
     now: FileMade | None
     differs: str = ""
-    """For text a short diff; else what is known of the difference."""
+    """For text a short diff, for workbooks and Parquet the cells; else what is known of the difference."""
+    same_cells: bool | None = None
+    """Of a workbook or Parquet whose bytes differ: whether all cells are the same, and so `change` is `same`. None for any other
+    file, and when it could not be found out, for the reason in `differs`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellsSeen:
+    """What came of comparing the cells of a file whose bytes differ."""
+
+    same: bool | None
+    """None when it could not be found out."""
+    said: str = ""
+    """The cells that differ, a line each; or why they could not be compared."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,23 +114,37 @@ def short_diff(before: str, after: str) -> str:
     return "\n".join([*shown, f"… {len(lines) - DIFF_LINES} more lines"] if len(lines) > DIFF_LINES else shown)
 
 
+def holds_cells(name: str) -> bool:
+    """Whether a file of that name is a workbook or Parquet: it may have other bytes each time that it is made."""
+    return name.lower().endswith(_CELLS)
+
+
 def files_differ(
-    then: Sequence[FileMade], now: Sequence[FileMade], text: Callable[[FileMade], str | None]
+    then: Sequence[FileMade],
+    now: Sequence[FileMade],
+    text: Callable[[FileMade], str | None],
+    cells: Mapping[str, CellsSeen] = MappingProxyType({}),
 ) -> tuple[FileAgain, ...]:
     """Each file by its name, in its last version.
 
     Args:
         text: The content of a text that is not too long; None for anything else.
+        cells: What came of comparing cells, by the names of the files that were opened.
     """
     before, after = {f.name: f for f in then}, {f.name: f for f in now}
-    return tuple(_file(name, before.get(name), after.get(name), text) for name in dict.fromkeys([*before, *after]))
+    return tuple(_file(n, before.get(n), after.get(n), text, cells.get(n)) for n in dict.fromkeys([*before, *after]))
 
 
-def _file(name: str, then: FileMade | None, now: FileMade | None, text: Callable[[FileMade], str | None]) -> FileAgain:
+def _file(
+    name: str, then: FileMade | None, now: FileMade | None, text: Callable[[FileMade], str | None], cells: CellsSeen | None
+) -> FileAgain:
     if then is None or now is None:
         return FileAgain(name=name, change="new" if then is None else "missing", then=then, now=now)
     if then.sha256 == now.sha256:
         return FileAgain(name=name, change="same", then=then, now=now)
+    if cells is not None and cells.same is not None:
+        change: Literal["same", "changed"] = "same" if cells.same else "changed"
+        return FileAgain(name=name, change=change, then=then, now=now, differs=cells.said, same_cells=cells.same)
     before, after = text(then), text(now)
     if before is not None and after is not None:
         said = short_diff(before, after)
@@ -122,6 +152,8 @@ def _file(name: str, then: FileMade | None, now: FileMade | None, text: Callable
         said = f"{then.size} bytes then, {now.size} now"
         if then.mime == now.mime and then.mime.startswith(_DATED):
             said += "; such a file usually holds the time at which it was made, which differs each time"
+        if cells is not None:
+            said += f"\nits cells were not compared: {cells.said}"
     return FileAgain(name=name, change="changed", then=then, now=now, differs=said)
 
 

@@ -50,11 +50,16 @@ def _text(path: str, name: str) -> Table:
         return table_from_rows("", text_rows(file, delimiter_of(head[:20_000], name)))
 
 
-def _workbook(path: str) -> list[Table]:
+def check_parts(path: str) -> None:
+    """Raises `Unreadable` for a workbook that unpacks to more than can be held."""
     with zipfile.ZipFile(path) as archive:
         for part in archive.infolist():
             if part.file_size > PART_BYTES and not part.filename.startswith(("xl/worksheets/", "xl/media/")):
                 raise Unreadable(f"its part {part.filename[:60]!r} unpacks to {part.file_size:,} bytes")
+
+
+def _workbook(path: str) -> list[Table]:
+    check_parts(path)
     openpyxl: Any = import_module("openpyxl")
     tables = _sheets(openpyxl, path, values=False)
     if any(isinstance(cell, str) and cell[:1] == "=" for rows in tables.values() for row in rows for cell in row):
