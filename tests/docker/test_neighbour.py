@@ -49,7 +49,7 @@ def image_named(engine: Engine) -> None:
 
 
 @pytest.fixture
-def neighbour(image_named: None, docker_services: Any, engine: Engine) -> tuple[str, int, str]:
+def neighbour(image_named: None, docker_services: Any, docker_compose_project_name: str, engine: Engine) -> tuple[str, int, str]:
     """The address for the host, and the server's own address on its network."""
     port = int(docker_services.port_for("web", 8000))
 
@@ -61,7 +61,7 @@ def neighbour(image_named: None, docker_services: Any, engine: Engine) -> tuple[
 
     docker_services.wait_until_responsive(check=answers, timeout=20, pause=0.1)
     client: Any = engine.client
-    (container,) = client.containers(filters={"label": "com.docker.compose.service=web"})
+    (container,) = client.containers(filters={"label": f"com.docker.compose.project={docker_compose_project_name}"})
     (network,) = container["NetworkSettings"]["Networks"].values()
     return "127.0.0.1", port, str(network["IPAddress"])
 
