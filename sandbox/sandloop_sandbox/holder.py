@@ -11,11 +11,13 @@ import contextlib
 import fcntl
 import json
 import os
+import select
 import signal
 import socket
 import sys
 import time
-from typing import Any, NoReturn
+from collections.abc import Generator
+from typing import Any
 
 from sandloop_sandbox import handover
 from sandloop_sandbox.ahead import start
@@ -35,20 +37,23 @@ def make(request: Request) -> Container:
 
 
 class Holder:
-    """Answers requests until none come."""
+    """Answers requests until none come, or until it is told to end."""
 
     def __init__(self, listener: socket.socket, pool: Pool, place: str, idle: float) -> None:
         self._listener, self._pool, self._place, self._idle = listener, pool, place, idle
 
-    def serve(self) -> None:
-        """Returns when nobody has asked for so long."""
+    def serve(self, told_to_end: socket.socket) -> None:
+        """Returns when nobody has asked for so long, or once there is something to read from `told_to_end`."""
+        self._listener.setblocking(False)
         end = time.monotonic() + self._idle
         while (left := end - time.monotonic()) > 0:
-            self._listener.settimeout(left)
+            readable, _, _ = select.select([self._listener, told_to_end], [], [], left)
+            if told_to_end in readable:
+                return
             try:
                 connection, _ = self._listener.accept()
-            except TimeoutError:
-                return
+            except (BlockingIOError, ConnectionAbortedError):
+                continue  # nobody is there any more
             with connection, contextlib.suppress(OSError, handover.Unfit):
                 if self._answer(connection):
                     end = time.monotonic() + self._idle
@@ -86,8 +91,23 @@ class Holder:
             return handover.answer(connection, json.dumps(facts).encode(), given)
 
 
-def _leave(number: int, _: object) -> NoReturn:
-    sys.exit(0)
+@contextlib.contextmanager
+def signals_to_end() -> Generator[socket.socket]:
+    """A socket that gets something to read when a signal asks this process to end.
+
+    An exception out of a signal handler would come anywhere, also while a lock is taken; and a signal that arrives just before the
+    process waits would wake nobody.
+    """
+    told, tell = socket.socketpair()
+    with told, tell:
+        tell.setblocking(False)
+        signal.set_wakeup_fd(tell.fileno(), warn_on_full_buffer=False)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, lambda number, frame: None)
+        try:
+            yield told
+        finally:
+            signal.set_wakeup_fd(-1)
 
 
 def main() -> None:
@@ -100,11 +120,10 @@ def main() -> None:
     except BlockingIOError:
         return
     pool = Pool(make, start)
-    signal.signal(signal.SIGTERM, _leave)
     try:
-        with handover.listen(place) as listener:
+        with signals_to_end() as told_to_end, handover.listen(place) as listener:
             pool.keep(Request.from_json(arguments["request"]), arguments["image"], arguments["size"])
-            Holder(listener, pool, arguments["place"], arguments["idle"]).serve()
+            Holder(listener, pool, arguments["place"], arguments["idle"]).serve(told_to_end)
             place.unlink(missing_ok=True)
     finally:
         pool.close()
