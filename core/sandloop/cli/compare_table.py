@@ -8,10 +8,10 @@ from types import TracebackType
 from typing import Self
 
 from rich.console import Console, Group, RenderableType
-from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from sandloop.cli.in_place import InPlace
 from sandloop.comparing.comparison import short_label
 from sandloop.comparing.progress import Progress, State, advanced
 from sandloop.events import Answered, CodeRan, Event, Failed, FellBack, Retried, RouteChosen
@@ -37,26 +37,23 @@ class Watching:
     ) -> None:
         self.now: dict[str, Progress] = {label: Progress(label=label) for label in labels}
         self._console, self._clock, self._ends_told = console, clock, ends_told
-        animated = console.is_terminal and not console.is_dumb_terminal
-        self._live = Live(get_renderable=self._drawn, console=console, refresh_per_second=8, transient=True) if animated else None
+        self._in_place = InPlace(self._drawn, console)
 
     def __enter__(self) -> Self:
-        if self._live is not None:
-            self._live.start()
+        self._in_place.__enter__()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if self._live is not None:
-            self._live.stop()
-            if self._ends_told:
-                for progress in self.now.values():
-                    self._say(progress.label, _end(progress, self._clock()) or "stopped")
+        self._in_place.__exit__(kind, error, trace)
+        if self._in_place.shows and self._ends_told:
+            for progress in self.now.values():
+                self._say(progress.label, _end(progress, self._clock()) or "stopped")
 
     def told(self, label: str, event: Event) -> None:
         """An event of an entry."""
         before = self.now[label]
         self.now[label] = after = advanced(before, event, self._clock())
-        if self._live is None and (line := _line(event, after, self._clock())):
+        if not self._in_place.shows and (line := _line(event, after, self._clock())):
             self._say(label, line)
 
     def _say(self, label: str, line: str) -> None:

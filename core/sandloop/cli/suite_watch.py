@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console, RenderableType
-from rich.live import Live
+from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from sandloop.cli.in_place import InPlace
 from sandloop.cli.suite_text import SIGNS, STYLES, why
 from sandloop.comparing.progress import Progress, advanced
 from sandloop.events import Event
@@ -32,17 +32,14 @@ class WatchingSuite:
         self._console, self._runs = console, runs
         self._began = time.monotonic()
         self._lock = threading.Lock()
-        animated = console.is_terminal and not console.is_dumb_terminal
-        self._live = Live(get_renderable=self.drawn, console=console, refresh_per_second=8, transient=True) if animated else None
+        self._in_place = InPlace(self.drawn, console)
 
     def __enter__(self) -> Self:
-        if self._live is not None:
-            self._live.start()
+        self._in_place.__enter__()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if self._live is not None:
-            self._live.stop()
+        self._in_place.__exit__(kind, error, trace)
 
     def told(self, question: str, label: str, event: Event) -> None:
         """An event of a run."""
@@ -56,7 +53,7 @@ class WatchingSuite:
             self._running.pop((verdict.question, verdict.label), None)
             self._verdicts[verdict.model].append(verdict)
             done = sum(len(verdicts) for verdicts in self._verdicts.values())
-        for line in lines(verdict, done, self._runs) if self._live is None else ():
+        for line in () if self._in_place.shows else lines(verdict, done, self._runs):
             self._console.print(line, soft_wrap=True, highlight=False)
 
     def drawn(self) -> RenderableType:
@@ -77,9 +74,7 @@ class WatchingSuite:
             doing = Text(" ".join(printable("; ".join(now)).split()), "cyan")
             table.add_row(Text(printable(model), "bold"), f"{len(of)} of {self._of_each}", *counts, doing)
         done = sum(len(of) for of in verdicts.values())
-        table.caption = Text(f"{done} of {self._runs} runs, {time.monotonic() - self._began:.0f} s", "dim")
-        table.caption_justify = "left"
-        return table
+        return Group(table, Text(f"{done} of {self._runs} runs, {time.monotonic() - self._began:.0f} s", "dim"))
 
 
 def _count(verdicts: Sequence[Verdict], status: Status) -> Text:
