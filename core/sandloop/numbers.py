@@ -14,12 +14,14 @@ DIGITS = (
 """The digits of one number with its separators."""
 EXPONENT = r"[eE][-+]?\d{1,3}"
 MAGNITUDES = {
-    "thousand": 1e3, "k": 1e3, "tsd": 1e3,
-    "million": 1e6, "millions": 1e6, "m": 1e6, "mn": 1e6, "mio": 1e6,
-    "billion": 1e9, "billions": 1e9, "bn": 1e9, "b": 1e9, "mrd": 1e9,
-    "trillion": 1e12,
+    "thousand": 1e3, "k": 1e3, "tsd": 1e3, "tausend": 1e3, "lakh": 1e5, "crore": 1e7,
+    "million": 1e6, "millions": 1e6, "millionen": 1e6, "m": 1e6, "mn": 1e6, "mio": 1e6,
+    "billion": 1e9, "billions": 1e9, "bn": 1e9, "b": 1e9, "mrd": 1e9, "milliarde": 1e9, "milliarden": 1e9, "milliard": 1e9,
+    "milliards": 1e9, "trillion": 1e12, "trillions": 1e12, "billionen": 1e12,
 }  # fmt: skip
 """What a word behind a number multiplies it with, in lower case."""
+MAGNITUDE_WORDS = "|".join(sorted((word for word in MAGNITUDES if len(word) > 1), key=len, reverse=True))
+"""Those that are more than a letter, as a pattern."""
 _LIST_MARKER = re.compile(r"(?m)^[^\S\n]*(?:#+[^\S\n]*)?\d{1,3}[.)]\s")
 _FENCES = ("```", "~~~")
 _BLANKS = re.compile(r"[\u00a0\u202f\u2009'’ ]")
@@ -41,6 +43,8 @@ def decimal_readings(digits: str) -> tuple[str, ...]:
     before, _, after = plain.partition(sign)
     if len(after) != 3 or not 1 <= len(before) <= 3 or before.startswith("0"):
         return (decimal,)
+    if sign == "," and after == "000":
+        return (joined,)
     return (joined, decimal) if sign == "," else (decimal, joined)
 
 

@@ -104,9 +104,10 @@ def test_ctrl_c_at_any_moment_leaves_nothing(
         time.sleep(after)
         process.send_signal(signal.SIGINT)
         _, stderr = process.communicate(timeout=10)
-    # Within the first moments Python itself is still starting, and says so in its own way.
-    assert process.returncode in ((130, -signal.SIGINT, 1) if after < 0.3 else (130, 5, 0))
-    assert b"Traceback" not in stderr or after < 0.3
+    # At first the signal just ends it; before that Python itself is still starting, and says so in its own way.
+    starting = process.returncode == 1 and b"sandloop/cli" not in stderr
+    assert starting or process.returncode in (130, -signal.SIGINT, 5, 0), stderr
+    assert starting or b"Traceback" not in stderr
     wait_until(lambda: not containers_of(engine, process.pid), 5)
 
 

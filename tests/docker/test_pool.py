@@ -175,7 +175,7 @@ async def test_a_sessions_time_begins_with_its_first_command(engine: Engine) -> 
 
 
 async def test_one_that_nobody_takes_ends_by_itself(engine: Engine) -> None:
-    container = Container(SMALL, SandboxOptions(), idle_seconds=20)
+    container = Container(SMALL, SandboxOptions(), idle_seconds=8)
     await anyio.to_thread.run_sync(lambda: container.start(engine, ensure_image(engine.client, print)))
     assert container.is_ready()
     await until(lambda: not engine.labelled(f"{LABEL}.session={container.identity.session}"), 90)

@@ -33,11 +33,13 @@ _FORMS = [
         rf"(?<!\w){_MONTH}[ \u00a0]+{_DAY}(?![.,]\d)(?:st|nd|rd|th)?(?!\w)(?:,?[ \u00a0]+{_YEAR})?",
         rf"(?<![\w.,]){_DAY}(?:\.|st|nd|rd|th)?[ \u00a0-]+(?:of[ ]|de[ ])?{_MONTH}(?:,?[ \u00a0-]+(?:de[ ])?{_YEAR})?",
         rf"(?<!\w){_MONTH},?[ \u00a0]+(?:of[ ])?{_YEAR}",
+        rf"(?<!\w)Q(?P<quarter>[1-4])(?:[ \u00a0]+of)?[ \u00a0,/-]+{_YEAR}",
+        rf"(?<![\w.,/-]){_YEAR}[ \u00a0,/-]*Q(?P<quarter>[1-4])(?!\w)",
     )
 ]
 _TIME = re.compile(
-    r"(?<![\w:.,])(?P<hour>[0-2]?\d):(?P<minute>[0-5]\d)(?!\d)(?::(?P<second>[0-5]\d)(?!\d)(?:\.\d{1,9})?)?"
-    r"[ \u00a0]?(?P<half>[aApP]\.?[mM]\.?(?!\w))?(?!:)"
+    r"(?:(?<![\w:.,+])|(?<=\dT))(?P<hour>[0-2]?\d)(?::(?P<minute>[0-5]\d)(?!\d)(?::(?P<second>[0-5]\d)(?!\d)(?:\.\d{1,9})?)?(?!:)"
+    r"(?:[ \u00a0]?(?P<half>[aApP]\.?[mM]\.?(?!\w)))?|[ \u00a0]?(?P<hours_half>[aApP]\.?[mM]\.?(?!\w)))"
 )
 
 
@@ -48,6 +50,7 @@ class Day:
     year: int = 0
     month: int = 0
     day: int = 0
+    quarter: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +75,18 @@ def find_dates(text: str) -> Iterator[When]:
                 taken[start:end] = b"\1" * (end - start)
                 yield When(start, end, days=days)
     for match in _TIME.finditer(text):
-        hour, half = int(match["hour"]), (match["half"] or "").lower()[:1]
+        hour, half = int(match["hour"]), (match["half"] or match["hours_half"] or "").lower()[:1]
         hour = hour % 12 + 12 * (half == "p") if half and 1 <= hour <= 12 else hour
         if hour < 24:
-            yield When(match.start(), match.end(), seconds=hour * 3600 + int(match["minute"]) * 60 + int(match["second"] or 0))
+            yield When(match.start(), match.end(), seconds=hour * 3600 + int(match["minute"] or 0) * 60 + int(match["second"] or 0))
 
 
 def _days(parts: dict[str, str | None]) -> tuple[Day, ...]:
     year, day = int(parts.get("year") or 0), int(parts.get("day") or 0)
     if (name := parts.get("month")) is not None:
         found = [Day(year, MONTHS[name.lower()], day)]
+    elif (quarter := parts.get("quarter")) is not None:
+        return (Day(year, quarter=int(quarter)),)
     elif parts.get("a") is not None:
         first, second = int(parts["a"] or 0), int(parts["b"] or 0)
         found = [Day(year, second, first)]
@@ -94,5 +99,10 @@ def _days(parts: dict[str, str | None]) -> tuple[Day, ...]:
 
 def same_day(a: Day, b: Day) -> bool:
     """Whether two dates can be one: nothing that both tell differs, and both tell something in common."""
-    pairs = [(x, y) for x, y in ((a.year, b.year), (a.month, b.month), (a.day, b.day)) if x and y]
+    parts = ((a.year, b.year), (a.month, b.month), (a.day, b.day), (_quarter(a), _quarter(b)))
+    pairs = [(x, y) for x, y in parts if x and y]
     return bool(pairs) and all(x == y for x, y in pairs)
+
+
+def _quarter(day: Day) -> int:
+    return day.quarter or (day.month + 2) // 3

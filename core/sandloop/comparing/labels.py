@@ -31,13 +31,16 @@ _SAME = {
         "day": "daily days",
         "month": "monthly months",
         "year": "yearly annual annually years",
+        "woman": "women female females",
+        "man": "men male males",
+        "change": "changes changed increase increases increased decrease decreases decreased",
         "row": "rows records record entries entry observations observation lines",
     }.items()
     for form in forms.split()
 }
 _ASPECTS_TEXT = (
     "mean median max min std variance sum count share correlation range mode first last quartile percentile quantile slope "
-    "intercept skewness kurtosis iqr difference change increase decrease"
+    "intercept skewness kurtosis iqr difference change"
 )
 ASPECTS = frozenset(_ASPECTS_TEXT.split())
 """What is told about a quantity. Two labels with none in common are about different things: a mean is no median."""

@@ -9,12 +9,13 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from sandloop.comparing.comparison import NumberRow
 from sandloop.comparing.labels import likeness, opposed, words_of
 from sandloop.comparing.stated import Stated, can_be_one, repeated, same, stated
+from sandloop.comparing.units import PERCENT
 
 MAX_ROWS = 400
 """Numbers that are told apart, over all answers."""
@@ -24,6 +25,7 @@ ALIKE = 0.5
 """From here on, labels alone make two numbers one thing."""
 _EQUAL, _CLOSE, _NEITHER_COUNTED, _SOUGHT = 0.35, 0.1, 0.3, 1.2
 _ASKS_SHARE = re.compile(r"\b(?:share|proportion|fraction|percent|percentage|what part|ratio)\b", re.IGNORECASE)
+_ASKS_PERCENT = re.compile(r"\b(?:share|proportion|fraction|percent|percentage|what part)\b", re.IGNORECASE)
 _ASKS_COUNT = re.compile(r"\b(?:how many|number of|count)\b", re.IGNORECASE)
 _ASKS_DATE = re.compile(r"\b(?:when|(?:which|what) (?:date|day|year))\b", re.IGNORECASE)
 
@@ -73,7 +75,7 @@ def aligned(answers: Sequence[str | None], question: str, tolerance: float) -> l
         tolerance: Relative.
     """
     asked = stated(question)
-    given = [[] if answer is None else repeated(stated(answer), asked) for answer in answers]
+    given = [[] if answer is None else in_percent(repeated(stated(answer), asked), question) for answer in answers]
     topic, sought = frozenset(words_of(question)), sought_kind(question)
     known = _Known(
         rare=_rarity(given),
@@ -163,7 +165,9 @@ def _score(a: Stated, of_a: int, b: Stated, of_b: int, known: _Known) -> float:
     """How surely two numbers are about one thing; 0 when nothing says so."""
     if not can_be_one(a, b) or opposed(a.label, b.label):
         return 0.0
-    if known.sought is not None and known.sought(a) and known.sought(b) and a is known.main[of_a] and b is known.main[of_b]:
+    crossed = _has_elsewhere(a, b, known.counts[of_b]) and _has_elsewhere(b, a, known.counts[of_a])
+    sought = known.sought is not None and known.sought(a) and known.sought(b)
+    if sought and not crossed and a is known.main[of_a] and b is known.main[of_b]:
         return _SOUGHT
     alike, equal = likeness(a.label, b.label, known.rare), same(a, b, known.tolerance)
     if alike < ALIKE and not (equal and (alike > 0 or _telling(a, b))):
@@ -172,7 +176,6 @@ def _score(a: Stated, of_a: int, b: Stated, of_b: int, known: _Known) -> float:
         return 0.0
     if not equal:
         return alike + _CLOSE * _closeness(a, b) - (_NEITHER_COUNTED if a.counted != b.counted else 0.0)
-    crossed = _has_elsewhere(a, b, known.counts[of_b]) and _has_elsewhere(b, a, known.counts[of_a])
     return alike + (0.0 if crossed else _EQUAL) or 0.01
 
 
@@ -218,6 +221,14 @@ def sought_kind(question: str) -> Callable[[Stated], bool] | None:
     if _ASKS_DATE.search(question):
         return lambda n: n.is_date
     return None
+
+
+def in_percent(numbers: list[Stated], question: str) -> list[Stated]:
+    """The only number of an answer to a question for a share, as percent where it is over 1 and has no sign."""
+    (only,) = numbers if len(numbers) == 1 else (None,)
+    if only is None or only.unit.kind or only.counted or only.is_date or not _ASKS_PERCENT.search(question):
+        return numbers
+    return [replace(only, unit=PERCENT)] if all(1 < abs(r.value) <= 100 for r in only.readings) else numbers
 
 
 def _main_row(rows: Sequence[Row], taken: set[int], number: Stated, alone: bool, known: _Known) -> int | None:

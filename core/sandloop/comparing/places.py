@@ -12,9 +12,9 @@ from sandloop.comparing.labels import Label, label
 
 _LEFT, _RIGHT = 240, 90
 """Characters before and behind a number that are read."""
-_HARD = re.compile(r"[;!?](?=\s|$)|\.(?=\s|$)|\s[–—]\s")
+_HARD = re.compile(r"[;!?](?=\s|$)|\.(?=\s|$)|\s[–—]\s(?!\W*$)")
 _SOFT = re.compile(
-    r",(?=\s)|[()\[\]]|\s(?:and|but|while|whereas|versus|vs\.?|compared|followed|then|or|und|et|y)\s|\s/\s|\s[-–—]\s"
+    r",(?=\s)|[()\[\]]|\s(?:and|but|while|whereas|versus|vs\.?|compared|followed|then|or|und|et|y)\s|\s/\s|\s[-–—]\s(?!\W*$)"
 )
 _VERB = re.compile(
     r"(?:\b(?:is|was|are|were|be|equals|reached|averages?|averaged|ist|war)|[:=≈~])\W*(?:\w+ly|about|around)?\W*$", re.IGNORECASE

@@ -7,12 +7,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from sandloop.comparing.around import Bound, bound, denied, negative, operands, turn
 from sandloop.comparing.dates import Day, When, find_dates, same_day
 from sandloop.comparing.inside.close import close, slack_of
 from sandloop.comparing.labels import Label
 from sandloop.comparing.places import Place, Span, places
 from sandloop.comparing.units import BEFORE, BEHIND, NONE, Unit, comparable, unit_of
-from sandloop.numbers import DIGITS, EXPONENT, MAGNITUDES, decimal_readings, without_markup
+from sandloop.numbers import DIGITS, EXPONENT, MAGNITUDE_WORDS, MAGNITUDES, decimal_readings, without_markup
 
 MAX_CHARACTERS = 60_000
 """Of an answer that are read: the beginning and the end of a longer one."""
@@ -20,12 +21,15 @@ MAX_NUMBERS = 150
 """Of an answer that are aligned, the first ones."""
 _NUMBER = re.compile(
     rf"(?P<before>{BEFORE})?[ \u00a0]?(?P<sign>(?<![\w.,)\]%])[-−–+])?(?P<before2>(?<=[-−+]){BEFORE})?"
-    rf"(?<![\w.,])(?<![A-Za-z]-)(?P<digits>{DIGITS})(?P<exponent>{EXPONENT}|[ ]?[x×·][ ]?10\^?\{{?[-−]?\d{{1,3}}\}}?)?"
-    r"(?:[ \u00a0\u202f-]?(?P<magnitude>(?i:thousand|millions?|billions?|trillion|tsd|mio|mrd|mn|bn)\b\.?|[kKMB](?![\w/])"
+    rf"(?<![\w.,])(?<![A-Za-z]-)(?P<digits>{DIGITS})(?P<exponent>{EXPONENT}|[ ]?[x×·][ ]?10(?:\^?\{{?[-−]?\d{{1,3}}\}}?"
+    r"|[⁺⁻]?[⁰¹²³⁴⁵⁶⁷⁸⁹]{1,3}))?"
+    rf"(?:[ \u00a0\u202f-]?(?P<magnitude>(?i:{MAGNITUDE_WORDS})\b\.?|[kKMB](?![\w/])"
     r"|m(?![\w/²³^])))?"
     rf"(?:[ \u00a0\u202f-]?(?P<unit>{BEHIND}))?"
 )
+_RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻−", "0123456789+--")
 _ABOUT = re.compile(r"(?:\b(?:about|approximately|approx\.?|around|roughly|nearly|almost|circa|ca\.?|rund|etwa)|[~≈])\s*$", re.I)
+_AND = re.compile(r"\s*(?:,|&|,?\s(?:and|und|et|y))?\s*", re.IGNORECASE)
 _MONTH = re.compile(r"\bmonth(?:\s+(?:is|was|number))?\W{0,3}$", re.IGNORECASE)
 _YEAR = re.compile(r"(?:1[5-9]|20|21)\d\d")
 _SPAN = re.compile(r"(?<!`)`([^`\n]{1,300})`(?!`)")
@@ -49,6 +53,8 @@ class Reading:
     """Half a unit of its last digit."""
     whole: bool
     """Whether it is a count: written in full, without a unit."""
+    likely: bool = True
+    """Whether its separators are most often meant like this."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +70,9 @@ class Stated:
     place: Place
     counted: bool = False
     """Whether it is a whole number with a noun right behind: `1461 rows`."""
+    bound: Bound = ""
+    turn: int = 0
+    """1 for what rose by it, -1 for what fell by it."""
 
     @property
     def label(self) -> Label:
@@ -108,14 +117,35 @@ def _stated(text: str) -> list[Stated]:
     found.sort(key=lambda item: item[0])
     found = found[:MAX_NUMBERS]
     comma = _decimal_sign(text)
-    numbers: list[Stated] = []
+    kept: list[tuple[int, int, Stated]] = []
+    worked = operands(text, [item[:2] for item in found])
     spans = [Span(start, end, isinstance(item, When) or _is_year(item)) for start, end, item in found]
-    for (start, end, item), place in zip(found, places(text, spans), strict=True):
+    for at, ((start, end, item), place) in enumerate(zip(found, places(text, spans), strict=True)):
+        if at in worked or denied(place.left):
+            continue
         if isinstance(item, When):
-            numbers.append(Stated(text=text[start:end], days=item.days, seconds=item.seconds, place=place))
-        elif (number := _number(item, text[start:end], place, comma)) is not None:
-            numbers.append(number)
-    return _without_keys(numbers)
+            kept.append((start, end, Stated(text=text[start:end], days=item.days, seconds=item.seconds, place=place)))
+        elif (number := _number(item, text[max(start - 20, 0) : start], text[end : end + 40], place, comma)) is not None:
+            kept.append((start, end, number))
+    return _without_keys(joined(text, kept))
+
+
+def joined(text: str, numbers: Sequence[tuple[int, int, Stated]]) -> list[Stated]:
+    """The numbers with `12 minutes and 30 seconds` as one."""
+    found: list[Stated] = []
+    end, last = 0, NONE
+    for start, stop, number in numbers:
+        before = found[-1] if found else None
+        fits = before is not None and number.unit.kind == last.kind == "time" and number.unit.factor < last.factor
+        if before is not None and fits and before.readings and number.readings and _AND.fullmatch(text[end:start]):
+            ratio = number.unit.factor / before.unit.factor
+            more = number.readings[0]
+            value = before.readings[0].value + more.value * ratio
+            found[-1] = replace(before, text=f"{before.text} {number.text}", readings=(Reading(value, more.slack * ratio, False),))
+        else:
+            found.append(number)
+        end, last = stop, number.unit
+    return found
 
 
 def _without_emphasis(text: str) -> str:
@@ -142,34 +172,46 @@ def _is_year(match: re.Match[str]) -> bool:
     return alone and _YEAR.fullmatch(match["digits"]) is not None
 
 
-def _number(match: re.Match[str], text: str, place: Place, sign: str) -> Stated | None:
-    digits, exponent = match["digits"], _exponent(match["exponent"])
+def _number(match: re.Match[str], before_it: str, behind: str, place: Place, sign: str) -> Stated | None:
+    text, digits, exponent = match[0], match["digits"], _exponent(match["exponent"])
     before = unit_of(match["before"] or match["before2"] or "")
-    behind = unit_of(match["unit"] or "")
+    own = unit_of(match["unit"] or "")
     magnitude = (match["magnitude"] or "").rstrip(".")
-    unit = next((unit for unit in (behind, before, unit_of(place.unit)) if unit.kind), NONE)
+    unit = next((unit for unit in (own, before, unit_of(place.unit)) if unit.kind), NONE)
     if magnitude == "m" and unit.kind != "money":  # metres, where no currency says millions
         magnitude, unit = "", unit if unit.kind else unit_of("m")
     factor = MAGNITUDES.get(magnitude.lower(), 1.0) if magnitude else 1.0
-    negative = (match["sign"] or "") in tuple("-−–")
+    below = (match["sign"] or "") in tuple("-−–") or negative(before_it, behind)
     forms = decimal_readings(digits)
+    if "," in digits and unit.kind == "money" and len(forms) == 2:
+        forms = forms[:1]  # no currency has three decimals
     if len(forms) == 2 and sign:
         forms = tuple(form for form in forms if ("." in form) == (sign in digits))
     approximate = _ABOUT.search(place.left[-20:]) is not None
     counted = not unit.kind and bool(place.noun)
-    readings = [r for form in forms if (r := _reading(form + exponent, factor, negative, unit, approximate)) is not None]
+    readings = [r for form in forms if (r := _reading(form + exponent, factor, below, unit, approximate)) is not None]
     if not readings:
         return None
+    readings = [readings[0], *(replace(reading, likely=False) for reading in readings[1:])]
     if _MONTH.search(place.left) and digits.isdigit() and 1 <= int(digits) <= 12 and not unit.kind:
         return Stated(text=text.strip(), days=(Day(month=int(digits)),), place=place)
     days = (Day(year=int(digits)),) if _is_year(match) and not unit.kind and not counted else ()
-    return Stated(text=" ".join(text.split()), readings=tuple(readings), days=days, unit=unit, place=place, counted=counted)
+    return Stated(
+        text=" ".join(text.split()),
+        readings=tuple(readings),
+        days=days,
+        unit=unit,
+        place=place,
+        counted=counted,
+        bound=bound(place.left, readings[0].value),
+        turn=turn(place.left, behind, match["sign"] or ""),
+    )
 
 
 def _exponent(text: str | None) -> str:
     if not text:
         return ""
-    return text if text[0] in "eE" else "e" + re.sub(r"^[ ]?[x×·][ ]?10\^?\{?|\}$", "", text).replace("−", "-")
+    return text if text[0] in "eE" else "e" + re.sub(r"^[ ]?[x×·][ ]?10\^?\{?|\}$", "", text).translate(_RAISED)
 
 
 def _reading(form: str, factor: float, negative: bool, unit: Unit, approximate: bool) -> Reading | None:
@@ -199,12 +241,27 @@ def same(a: Stated, b: Stated, tolerance: float) -> bool:
         return any(same_day(x, y) for x in a.days for y in b.days)
     if a.unit.kind == b.unit.kind == "money" and a.unit.shown != b.unit.shown:
         return False
+    if a.bound != b.bound:
+        return _within(a, b)
     return any(_same(x, y, a, b, tolerance) for x in a.readings for y in b.readings)
 
 
+def _within(a: Stated, b: Stated) -> bool:
+    """Whether a number lies where the other one, a bound, says; of two bounds, none holds the other."""
+    if a.bound and b.bound:
+        return False
+    limit, number = (a, b) if a.bound else (b, a)
+    edge, value = limit.readings[0].value, number.readings[0].value if number.readings else math.nan
+    return value <= edge if limit.bound == "<" else value >= edge
+
+
 def _same(x: Reading, y: Reading, a: Stated, b: Stated, tolerance: float) -> bool:
+    if x.value > 0 < y.value and a.turn * b.turn < 0:
+        return False
     if x.whole and y.whole:
         return x.value == y.value
+    if not (x.likely and y.likely):
+        tolerance = 0.0
     if x.value * y.value < 0 and (b if x.value < 0 else a).label.falls:
         x, y = replace(x, value=abs(x.value)), replace(y, value=abs(y.value))
     if a.unit.kind == b.unit.kind and a.unit.shown != b.unit.shown and "°" not in (a.unit.shown, b.unit.shown):
@@ -228,6 +285,8 @@ def can_be_one(a: Stated, b: Stated) -> bool:
     if a.seconds is not None or b.seconds is not None:
         return a.seconds is not None and b.seconds is not None
     if not a.readings or not b.readings or not comparable(a.unit, b.unit):
+        return False
+    if a.bound and a.bound == b.bound and a.readings[0].value != b.readings[0].value:
         return False
     return not _no_amount(a, b) and not _no_amount(b, a)
 

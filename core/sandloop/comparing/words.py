@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from sandloop.comparing.comparison import NumberRow
-from sandloop.comparing.dates import MONTH_NAMES, MONTHS
+from sandloop.comparing.dates import MONTH_NAMES, MONTHS, find_dates
+from sandloop.comparing.echo import echoed
 from sandloop.comparing.labels import ASPECTS, one_form, words_of
 from sandloop.comparing.stated import plain
 from sandloop.comparing.units import NONE, unit_of
@@ -28,7 +29,7 @@ _NO_WORDS = ("no", "false")
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _WEEKDAY = re.compile(r"\b(mon|tues|wednes|thurs|fri|satur|sun)days?\b", re.IGNORECASE)
 _MONTH = re.compile(
-    r"\bmonth(?:\s+(?:is|was|number))?\W{0,3}(?P<number>1[0-2]|0?[1-9])(?![\d%]|[.,]\d)"
+    r"\b(?i:month(?:\s+(?:is|was|number))?)\W{0,3}(?P<number>1[0-2]|0?[1-9])(?![\d%]|[.,]\d)"
     r"|\b(?P<name>(?!(?:may|mar|mars|sep|dec|jan|ago)\b)(?i:"
     + "|".join(sorted(MONTHS, key=len, reverse=True))
     + r"))\b|\b(?P<may>May)\b"
@@ -103,7 +104,9 @@ def said(answer: str, kind: Kind, question: str) -> Word | None:
     match kind:
         case "yes or no":
             found = _YES.match(text.replace("*", ""))
-            return None if found is None else _fixed("no" if found[1].lower() in _NO_WORDS else "yes")
+            if found is None:
+                return None if (echo := echoed(text.replace("*", ""), question)) is None else _fixed(echo)
+            return _fixed("no" if found[1].lower() in _NO_WORDS else "yes")
         case "month":
             return _the_one(text, _months)
         case "weekday":
@@ -120,7 +123,8 @@ def _months(text: str) -> set[str]:
     if (bare := _BARE_MONTH.fullmatch(text)) is not None:
         return {MONTH_NAMES[int(bare[1]) - 1]}
     numbers = (int(m["number"]) if m["number"] else MONTHS[(m["name"] or m["may"]).lower()] for m in _MONTH.finditer(text))
-    return {MONTH_NAMES[number - 1] for number in numbers}
+    dated = {day.month for when in find_dates(text) for day in when.days[:1] if day.month}
+    return {MONTH_NAMES[number - 1] for number in {*numbers, *dated}}
 
 
 def _weekdays(text: str) -> set[str]:

@@ -83,13 +83,13 @@ import inspect
 n = inspect.currentframe().f_code.co_filename.split()[1].rstrip('>')
 data = {payload.replace("'{n}'", "n")}
 os.write(kernel._claims, data)
-time.sleep(10)
+time.sleep(4)
 """
     ran = await run(shared, source)
 
     assert (ran.exit_code, ran.state) == (137, "lost")
     assert ran.seconds is not None
-    assert ran.seconds < 8
+    assert ran.seconds < 3
     assert await says(shared, "1 + 1") == "2"
 
 
@@ -161,12 +161,12 @@ number = inspect.currentframe().f_code.co_filename.split()[1].rstrip('>')
 body = '\\0'.join(['n', number, 'exit', '0', 'name', '', 'value', '', 'trace', '', 'env', {text!r}]).encode()
 data = b'A' + len(body).to_bytes(4, 'big') + body
 while data: data = data[os.write(kernel._claims, data):]
-time.sleep(10)
+time.sleep(4)
 """
     ran = await run(shared, source)
 
     assert ran.seconds is not None
-    assert ran.seconds < 8
+    assert ran.seconds < 3
     await run(shared, "1")
     assert await says(shared, "echo ok", "bash") == "ok"
     assert await says(shared, "1 + 1") == "2"
