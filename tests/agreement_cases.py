@@ -215,7 +215,7 @@ CASES: dict[str, list[Case]] = {
         ("August averages 26.1 °C", "July averages 26.1 °C", False, "Which month is warmest?"),
         ("Yes, it does.", "No.", False, "Does it rain more in winter?"),
         ("Yes, by far.", "**Yes**", True, "Is it warmer?"),
-        ("There is a clear difference (p = 0.003).", "There is no clear difference (p = 0.003).", False, "Is there a clear difference?"),
+        ("There is a clear change (p = 0.003).", "There is no clear change (p = 0.003).", False, "Is there a clear change?"),
         ("Yes, there is.", "There is no clear difference.", False, "Is there a clear difference between the groups?"),
         ("2014 was warmer than 2015, but not by much.", "Yes", True, "Was 2014 warmer than 2015?"),
         ("2014 was not warmer than 2015.", "2014 was warmer than 2015.", False, "Was 2014 warmer than 2015?"),

@@ -14,7 +14,8 @@ from itertools import islice
 
 from sandloop.comparing.comparison import NumberRow
 from sandloop.comparing.labels import likeness, opposed, words_of
-from sandloop.comparing.stated import Stated, can_be_one, repeated, same, stated
+from sandloop.comparing.sameness import can_be_one, repeated, same
+from sandloop.comparing.stated import Stated, stated
 from sandloop.comparing.units import PERCENT
 
 MAX_ROWS = 400

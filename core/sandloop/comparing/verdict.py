@@ -11,7 +11,8 @@ from sandloop.comparing.groups import Relation, connected
 from sandloop.comparing.labels import words_of
 from sandloop.comparing.numbers import Row, sought_kind
 from sandloop.comparing.reasons import reason, unseen
-from sandloop.comparing.stated import Stated, same
+from sandloop.comparing.sameness import same
+from sandloop.comparing.stated import Stated
 from sandloop.comparing.words import WordRow
 from sandloop.printable import printable
 
