@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sandloop.events import Check, CodeRan, Event, FileMade, FilesPreviewed, RunStarted
-from sandloop.numbers import DIGITS, EXPONENT, MAGNITUDES, decimal_readings, without_markup
+from sandloop.numbers import DIGITS, EXPONENT, MAGNITUDE_WORDS, MAGNITUDES, decimal_readings, without_markup
 from sandloop.store import FileStore
 
 MAX_EVIDENCE = 4_000_000
@@ -25,7 +25,7 @@ MAX_FILE, MAX_FILES = 1_000_000, 20
 _TEXTS = ("text/", "application/json")
 _NUMBER = re.compile(
     rf"(?<![\w.,])(?P<digits>{DIGITS})(?P<exponent>{EXPONENT})?"
-    r"(?P<unit>\s?(?:%|percent\b|per cent\b|thousand\b|million\b|billion\b|k\b|K\b|M\b|m\b|bn\b|B\b))?"
+    rf"(?P<unit>\s?(?:%|percent\b|per cent\b|(?i:{MAGNITUDE_WORDS})\b|[kKmMB]\b))?"
 )
 _EVIDENCE_NUMBER = re.compile(r"[-−]?(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+\.?\d*|\.\d+)(?:[eE][-+]?\d{1,3})?")
 
