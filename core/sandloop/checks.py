@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sandloop.events import Check, CodeRan, Event, FileMade, FilesPreviewed, RunStarted
-from sandloop.numbers import DIGITS, EXPONENT, MAGNITUDE_WORDS, MAGNITUDES, decimal_readings, without_markup
+from sandloop.numbers import DIGITS, EXPONENT, MAGNITUDE_WORDS, MAGNITUDES, decimal_readings, exponent, without_markup
 from sandloop.store import FileStore
 
 MAX_EVIDENCE = 4_000_000
@@ -28,6 +28,9 @@ _NUMBER = re.compile(
     rf"(?P<unit>\s?(?:%|percent\b|per cent\b|(?i:{MAGNITUDE_WORDS})\b|[kKmMB]\b))?"
 )
 _EVIDENCE_NUMBER = re.compile(r"[-−]?(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+\.?\d*|\.\d+)(?:[eE][-+]?\d{1,3})?")
+_FIRST = re.compile(r"(?:1st|2nd|3rd)\b")
+_DATE = re.compile(r"(?<![\w.,])(\d{1,2})\.(\d{1,2})\.(\d{4})(?![\w,])")
+"""As much of the world writes it. Its numbers count one by one, as in any date."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,7 @@ def _text(store: FileStore, sha256: str) -> str:
 
 def unsupported(answer: str, evidence: Iterable[str]) -> tuple[Check, ...]:
     """The numbers of `answer` that no text of `evidence` has, in their order, each once, at most fifty."""
+    answer = _DATE.sub(r"\1/\2/\3", answer.replace("{,}", ","))
     stated = _stated(without_markup(answer))
     if not stated:
         return ()
@@ -82,21 +86,23 @@ def unsupported(answer: str, evidence: Iterable[str]) -> tuple[Check, ...]:
 def _stated(answer: str) -> list[_Stated]:
     numbers: list[_Stated] = []
     for match in _NUMBER.finditer(answer):
+        if _FIRST.match(match.string, match.start()):
+            continue
         digits, unit = match["digits"], (match["unit"] or "").strip().lower()
-        readings = [reading for text in decimal_readings(digits) for reading in _readings(text, match["exponent"], unit)]
+        readings = [reading for text in decimal_readings(digits) for reading in _readings(text, exponent(match["exponent"]), unit)]
         if readings:
             numbers.append(_Stated(match[0].strip(), tuple(readings)))
     return numbers
 
 
-def _readings(text: str, exponent: str | None, unit: str) -> list[tuple[float, float]]:
+def _readings(text: str, power: str, unit: str) -> list[tuple[float, float]]:
     """The values that the evidence may have for it, each with half a unit of its last digit; integers may be truncated too."""
     try:
-        value = abs(float(text + (exponent or "")))
+        value = abs(float(text + power))
     except ValueError:
         return []
     digits = len(text.partition(".")[2])
-    slack = 0.5 * 10.0 ** (-digits + (int(exponent[1:]) if exponent else 0))
+    slack = 0.5 * 10.0 ** (-digits + (int(power[1:]) if power else 0))
     if not math.isfinite(value):
         return []
     factor = MAGNITUDES.get(unit, 1.0)

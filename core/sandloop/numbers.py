@@ -12,7 +12,11 @@ DIGITS = (
     r"|\d+(?:[.,]\d+)?|\.\d+)"
 )
 """The digits of one number with its separators."""
-EXPONENT = r"[eE][-+]?\d{1,3}"
+EXPONENT = (
+    r"(?:[eE][-+]?\d{1,3}"
+    r"|[ ]?(?:[x×·]|\\times|\\cdot)[ ]?10(?:\^?\{?[-−+]?\d{1,3}\}?|[⁺⁻]?[⁰¹²³⁴⁵⁶⁷⁸⁹]{1,3}))"
+)
+"""The power of ten behind the digits: `e6`, `×10^6`, `· 10⁶`, `\\times 10^{6}`."""
 MAGNITUDES = {
     "thousand": 1e3, "k": 1e3, "tsd": 1e3, "tausend": 1e3, "lakh": 1e5, "crore": 1e7,
     "million": 1e6, "millions": 1e6, "millionen": 1e6, "m": 1e6, "mn": 1e6, "mio": 1e6,
@@ -22,7 +26,9 @@ MAGNITUDES = {
 """What a word behind a number multiplies it with, in lower case."""
 MAGNITUDE_WORDS = "|".join(sorted((word for word in MAGNITUDES if len(word) > 1), key=len, reverse=True))
 """Those that are more than a letter, as a pattern."""
-_LIST_MARKER = re.compile(r"(?m)^[^\S\n]*(?:#+[^\S\n]*)?\d{1,3}[.)]\s")
+_LIST_MARKER = re.compile(r"(?im)^[^\S\n]*(?:#+[^\S\n]*|[-*+][^\S\n]+)?[*_]{0,2}(?:\(?\d{1,3}[.)]\s|step[ ]\d{1,3}[*_]{0,2}[:.)])")
+_RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻−", "0123456789+--")
+_TEN = re.compile(r"^[ ]?(?:[x×·]|\\times|\\cdot)[ ]?10\^?\{?|\}$")
 _FENCES = ("```", "~~~")
 _BLANKS = re.compile(r"[\u00a0\u202f\u2009'’ ]")
 
@@ -46,6 +52,13 @@ def decimal_readings(digits: str) -> tuple[str, ...]:
     if sign == "," and after == "000":
         return (joined,)
     return (joined, decimal) if sign == "," else (decimal, joined)
+
+
+def exponent(text: str | None) -> str:
+    """What `EXPONENT` has found, as Python writes it: `e6`; empty for none."""
+    if not text:
+        return ""
+    return text if text[0] in "eE" else "e" + _TEN.sub("", text).translate(_RAISED)
 
 
 def without_markup(answer: str) -> str:

@@ -29,6 +29,11 @@ from sandloop.checks import unsupported
         ("| a | 7 |\n|---|---|\n", "a 7"),
         ("## 1. Result\n1. first\n2) second\nall 26", "26"),
         ("```python\nx = 999\n```\nIt is 3.", "3"),
+        ("**1. Result**\n- (2) second\n**Step 3:** third\nStep 4: all 26", "26"),
+        ("the 1st and the 2nd of them", ""),
+        ("am 05.03.2021", "2021-03-05"),
+        ("3.4×10^6, 3.4 \\times 10^{6} and 3,4 · 10⁶", "3400000"),
+        ("$1{,}234{,}567.9$", "1234567.89"),
         ("no numbers at all", ""),
         ("the model gpt4 and Q3", ""),
         ("a range of 5-7", "5 7"),
@@ -49,6 +54,9 @@ def test_numbers_that_were_seen_are_no_finding(answer: str, seen: str) -> None:
         ("1.3 million", "1234567", ["1.3 million"]),
         ("it was 73, then 74, then 73", "73", ["74"]),
         ("it is 99", "", ["99"]),
+        ("in step 7 it was the 42nd", "", ["7", "42"]),
+        ("am 06.03.2021", "2021-03-05", ["06"]),
+        ("3.5×10^6", "3400000", ["3.5×10^6"]),
     ],
 )
 def test_numbers_that_stand_nowhere_are_listed_once(answer: str, seen: str, missing: list[str]) -> None:

@@ -13,7 +13,7 @@ from sandloop.comparing.inside.close import slack_of
 from sandloop.comparing.labels import Label
 from sandloop.comparing.places import Place, Span, places
 from sandloop.comparing.units import BEFORE, BEHIND, NONE, Unit, unit_of
-from sandloop.numbers import DIGITS, EXPONENT, MAGNITUDE_WORDS, MAGNITUDES, decimal_readings, without_markup
+from sandloop.numbers import DIGITS, EXPONENT, MAGNITUDE_WORDS, MAGNITUDES, decimal_readings, exponent, without_markup
 
 MAX_CHARACTERS = 60_000
 """Of an answer that are read: the beginning and the end of a longer one."""
@@ -21,13 +21,11 @@ MAX_NUMBERS = 150
 """Of an answer that are aligned, the first ones."""
 _NUMBER = re.compile(
     rf"(?P<before>{BEFORE})?[ \u00a0]?(?P<sign>(?<![\w.,)\]%])[-−–+])?(?P<before2>(?<=[-−+]){BEFORE})?"
-    rf"(?<![\w.,])(?<![A-Za-z]-)(?P<digits>{DIGITS})(?P<exponent>{EXPONENT}|[ ]?[x×·][ ]?10(?:\^?\{{?[-−]?\d{{1,3}}\}}?"
-    r"|[⁺⁻]?[⁰¹²³⁴⁵⁶⁷⁸⁹]{1,3}))?"
+    rf"(?<![\w.,])(?<![A-Za-z]-)(?P<digits>{DIGITS})(?P<exponent>{EXPONENT})?"
     rf"(?:[ \u00a0\u202f-]?(?P<magnitude>(?i:{MAGNITUDE_WORDS})\b\.?|[kKMB](?![\w/])"
     r"|m(?![\w/²³^])))?"
     rf"(?:[ \u00a0\u202f-]?(?P<unit>{BEHIND}))?"
 )
-_RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻−", "0123456789+--")
 _ABOUT = re.compile(r"(?:\b(?:about|approximately|approx\.?|around|roughly|nearly|almost|circa|ca\.?|rund|etwa)|[~≈])\s*$", re.I)
 _AND = re.compile(r"\s*(?:,|&|,?\s(?:and|und|et|y))?\s*", re.IGNORECASE)
 _MONTH = re.compile(r"\bmonth(?:\s+(?:is|was|number))?\W{0,3}$", re.IGNORECASE)
@@ -173,7 +171,7 @@ def _is_year(match: re.Match[str]) -> bool:
 
 
 def _number(match: re.Match[str], before_it: str, behind: str, place: Place, sign: str) -> Stated | None:
-    text, digits, exponent = match[0], match["digits"], _exponent(match["exponent"])
+    text, digits, power = match[0], match["digits"], exponent(match["exponent"])
     before = unit_of(match["before"] or match["before2"] or "")
     own = unit_of(match["unit"] or "")
     magnitude = (match["magnitude"] or "").rstrip(".")
@@ -189,7 +187,7 @@ def _number(match: re.Match[str], before_it: str, behind: str, place: Place, sig
         forms = tuple(form for form in forms if ("." in form) == (sign in digits))
     approximate = _ABOUT.search(place.left[-20:]) is not None
     counted = not unit.kind and bool(place.noun)
-    readings = [r for form in forms if (r := _reading(form + exponent, factor, below, unit, approximate)) is not None]
+    readings = [r for form in forms if (r := _reading(form + power, factor, below, unit, approximate)) is not None]
     if not readings:
         return None
     readings = [readings[0], *(replace(reading, likely=False) for reading in readings[1:])]
@@ -206,12 +204,6 @@ def _number(match: re.Match[str], before_it: str, behind: str, place: Place, sig
         bound=bound(place.left, readings[0].value),
         turn=turn(place.left, behind, match["sign"] or ""),
     )
-
-
-def _exponent(text: str | None) -> str:
-    if not text:
-        return ""
-    return text if text[0] in "eE" else "e" + re.sub(r"^[ ]?[x×·][ ]?10\^?\{?|\}$", "", text).translate(_RAISED)
 
 
 def _reading(form: str, factor: float, negative: bool, unit: Unit, approximate: bool) -> Reading | None:

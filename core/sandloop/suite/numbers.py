@@ -6,7 +6,7 @@ import math
 import re
 from dataclasses import dataclass
 
-from sandloop.numbers import DIGITS, EXPONENT, MAGNITUDES, decimal_readings
+from sandloop.numbers import DIGITS, EXPONENT, MAGNITUDES, decimal_readings, exponent
 
 MAX_TEXT, MAX_NUMBERS = 1_000_000, 5_000
 _UNITS = r"%|percent\b|per cent\b|thousand\b|millions?\b|billions?\b|trillion\b|k\b|K\b|M\b|bn\b|Mio\b|Mrd\b"
@@ -29,7 +29,7 @@ def stated(answer: str) -> list[Stated]:
     for match in _NUMBER.finditer(_LIST_MARKER.sub("", answer[:MAX_TEXT])):
         sign = -1.0 if match["sign"] else 1.0
         factor = _FACTORS.get((match["unit"] or "").strip().lower(), 1.0)
-        values = [float(digits + (match["exponent"] or "")) * sign for digits in decimal_readings(match["digits"])]
+        values = [float(digits + exponent(match["exponent"])) * sign for digits in decimal_readings(match["digits"])]
         readings = dict.fromkeys(value for one in values for value in (one, one * factor) if math.isfinite(value))
         if readings:
             found.append(Stated(match[0].strip(), tuple(readings)))
