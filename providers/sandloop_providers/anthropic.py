@@ -39,7 +39,7 @@ from sandloop_providers.anthropic_files import RemoteFiles
 from sandloop_providers.anthropic_inputs import found, looked
 from sandloop_providers.anthropic_stream import Reading
 from sandloop_providers.container_time import ANTHROPIC, ContainerClock
-from sandloop_providers.http_errors import never_wait_long
+from sandloop_providers.http_errors import never_go_elsewhere, never_wait_long
 from sandloop_providers.prices import priced
 
 if TYPE_CHECKING:
@@ -177,7 +177,7 @@ class Claude:
         if self._client is None:
             from anthropic import AsyncAnthropic, DefaultAsyncHttpxClient
 
-            http = DefaultAsyncHttpxClient(event_hooks={"response": [never_wait_long]})
+            http = DefaultAsyncHttpxClient(event_hooks={"response": [never_go_elsewhere, never_wait_long]})
             self._client = AsyncAnthropic(base_url=self._address, http_client=http, **dict[str, Any](self._credential))
         return self._client
 

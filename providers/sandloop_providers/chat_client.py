@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, cast
 
-from sandloop_providers.http_errors import never_wait_long
+from sandloop_providers.http_errors import never_go_elsewhere, never_wait_long
 from sandloop_providers.server_models import on_this_machine
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def open_client(address: str, key: str, *, keeps_environment: bool = False) -> A
     http = DefaultAsyncHttpxClient(
         timeout=timeout,
         trust_env=not here,
-        event_hooks={"request": [] if keeps_environment else [only_ours], "response": [never_wait_long]},
+        event_hooks={"request": [] if keeps_environment else [only_ours], "response": [never_go_elsewhere, never_wait_long]},
     )
     return AsyncOpenAI(base_url=address, api_key=key, timeout=timeout, http_client=http)
 

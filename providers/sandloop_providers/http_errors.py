@@ -79,6 +79,26 @@ async def never_wait_long(response: httpx2.Response) -> None:
         response.headers["x-should-retry"] = "false"
 
 
+async def never_go_elsewhere(response: httpx2.Response) -> None:
+    """A hook for an SDK's client, which would send the question on, with the key, to wherever a server points. Raises
+    `RemoteProtocolError`."""
+    import httpx2
+
+    if not response.has_redirect_location:
+        return
+    here = response.url
+    try:
+        there = here.join(response.headers["location"])
+    except httpx2.InvalidURL:
+        there = httpx2.URL()
+    secured = (here.scheme, there.scheme, here.port, there.port) == ("http", "https", None, None)
+    if here.host != there.host or not (secured or (here.scheme, here.port) == (there.scheme, there.port)):
+        where = f"{there.scheme}://{there.netloc.decode('ascii', 'replace')}"[:100]
+        raise httpx2.RemoteProtocolError(
+            f"it redirects to {where}, where nothing of yours is sent; if that is right, use its address"
+        )
+
+
 def _number(text: str, per_second: int) -> float | None:
     try:
         return float(text) / per_second

@@ -98,6 +98,14 @@ async def test_what_no_honest_server_sends_is_a_sentence(family: Family, case: s
     assert raised.value.__cause__ is None or KEY not in repr(raised.value.__cause__)
 
 
+@pytest.mark.parametrize("status", ["302 Found", "307 Temporary Redirect", "308 Permanent Redirect"])
+async def test_a_redirect_takes_neither_key_nor_question_to_another_server(family: Family, status: str) -> None:
+    with RawServer() as elsewhere:
+        with RawServer(status=status, headers=[f"Location: {elsewhere.url}"]) as server, pytest.raises(ProviderError):
+            await replied(family, server.url)
+        assert elsewhere.visits == 0
+
+
 STATUSES: list[tuple[int, str, tuple[type[ProviderError], ...]]] = [
     (402, "insufficient credit", (RateLimited,)),
     (404, "the model test-model does not exist", (ModelNotFound, NativeUnavailable)),
