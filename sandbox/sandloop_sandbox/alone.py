@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import weakref
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,7 +11,7 @@ from types import TracebackType
 from typing import Literal, Self
 
 import anyio
-from anyio.from_thread import start_blocking_portal
+from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from sandloop.errors import BadFile, UsageError
 from sandloop.events import CodeRan, SandboxOpened
@@ -28,6 +29,12 @@ ScriptLanguage = Literal["python", "bash"]
 
 def _no_progress(line: str) -> None:
     pass
+
+
+def _end(portal: BlockingPortal, sandbox: AsyncSandbox) -> None:
+    """Also what a KeyboardInterrupt at a bad moment left running, which would keep the thread alive for ever."""
+    portal.call(sandbox.close)
+    portal.call(portal.stop, True)
 
 
 def _no_output(stream: Literal["stdout", "stderr"], text: str) -> None:
@@ -135,7 +142,7 @@ class AsyncSandbox:
     async def save(self, folder: str | os.PathLike[str]) -> tuple[Path, ...]:
         """Write all that the code made or changed into `folder` (made when missing) under clean names; nothing is overwritten.
 
-        Raises `BadFile` for a file that can't be brought back; those before it are saved.
+        Raises `BadFile` for the first that can't be brought back, when all others are saved.
         """
         session = await self._opened()
         found = await self.files()
@@ -143,9 +150,16 @@ class AsyncSandbox:
             why = f"is one of {len(found)} files, over Limits.files = {self.limits.files}"
             raise BadFile(name=found[-1].name, why=why, do="Raise the limit, or pack them into an archive")
         saved: list[Path] = []
+        refused: list[BadFile] = []
         for file in found:
-            made = await self._store.add(file.name, session.get(file.name))
-            saved.append(ResultFile(made, self._store).save(folder))
+            try:
+                made = await self._store.add(file.name, session.get(file.name))
+            except BadFile as error:
+                refused.append(error)
+            else:
+                saved.append(ResultFile(made, self._store).save(folder))
+        if refused:
+            raise refused[0]
         return tuple(saved)
 
     async def interrupt(self) -> None:
@@ -177,14 +191,11 @@ class Sandbox:
     ) -> None:
         self._sandbox = AsyncSandbox(limits=limits, packages=packages, options=options, on_progress=on_progress)
         self._over = False
-        self._stack = ExitStack()
-        self._portal = self._stack.enter_context(start_blocking_portal())
-        self._stack.callback(self._end)
-
-    def _end(self) -> None:
-        """Also what a KeyboardInterrupt at a bad moment left running, which would keep the thread alive for ever."""
-        self._portal.call(self._sandbox.close)
-        self._portal.call(self._portal.stop, True)
+        stack = ExitStack()
+        self._portal = stack.enter_context(start_blocking_portal())
+        stack.callback(_end, self._portal, self._sandbox)
+        # Also when nobody closes it: at the end of the process the thread would be waited for, and wait itself for ever.
+        self._net = weakref.finalize(self, stack.close)
 
     def __enter__(self) -> Self:
         try:
@@ -253,7 +264,7 @@ class Sandbox:
     def save(self, folder: str | os.PathLike[str]) -> tuple[Path, ...]:
         """Write all that the code made or changed into `folder` (made when missing) under clean names; nothing is overwritten.
 
-        Raises `BadFile` for a file that can't be brought back; those before it are saved.
+        Raises `BadFile` for the first that can't be brought back, when all others are saved.
         """
         self._check()
         return self._portal.call(self._sandbox.save, folder)
@@ -264,8 +275,8 @@ class Sandbox:
         self._portal.call(self._sandbox.interrupt)
 
     def close(self) -> None:
-        """End it and leave nothing. Idempotent."""
-        self._stack.close()
+        """End it and leave nothing. Idempotent; also when nobody calls it, at the latest when the process ends."""
+        self._net()
         self._over = True
 
     def _check(self) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from sandloop.errors import UsageError
+from sandloop.errors import BadFile, UsageError
 from sandloop_sandbox import AsyncSandbox, Sandbox, inventory
 from sandloop_sandbox.container import LABEL
 from sandloop_sandbox.engine import Engine
@@ -233,6 +233,24 @@ def test_a_sandbox_keeps_its_variables_and_tells_its_own_files_from_those_put_in
     with pytest.raises(UsageError, match="closed"):
         sandbox.run("1")
     sandbox.close()
+
+
+def test_a_sandbox_that_nobody_closes_ends_with_its_process(engine: Engine) -> None:
+    source = "from sandloop_sandbox import Sandbox\nsandbox = Sandbox()\nprint(sandbox.run('1 + 1').stdout, sandbox.opened.id)"
+    ended = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, timeout=60, check=True)
+
+    said, its = ended.stdout.split()
+    assert (said, ended.stderr) == ("2", "")
+    assert its not in [one.id for one in inventory.held(engine)]
+
+
+def test_a_file_that_can_not_be_brought_back_costs_no_other(tmp_path: Path, engine: Engine) -> None:
+    with Sandbox() as sandbox:
+        sandbox.run("import os\nfor name in 'abc': open(name, 'w').write(name)\nos.chmod('b', 0)")
+        with pytest.raises(BadFile, match="'b' can't be"):
+            sandbox.save(tmp_path / "out")
+
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a", "c"]
 
 
 async def test_an_interrupt_ends_the_cell_and_keeps_the_variables(engine: Engine) -> None:
