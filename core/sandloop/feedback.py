@@ -23,7 +23,7 @@ _WHY_STOPPED = {
     "memory": "It was stopped: it used more memory than its limit. Read less of the data at once.",
     "output": "It was stopped: it printed too much.",
     "processes": "It was stopped: it started too many processes or threads.",
-    "disk": "It was stopped: the working folder is full.",
+    "disk": "It was stopped: there was no more room for its files.",
     "interrupt": "It was interrupted by the user.",
     "provider": "The provider stopped it.",
     "declined": (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import io
 import linecache
 import os
 import sys
@@ -50,7 +51,9 @@ class Cells:
     def run(self, number: int, source: str) -> Claim:
         """Run one cell. Whatever it raises becomes part of the claim."""
         name = f"<step {number}>"
-        linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
+        source = source.removeprefix("\ufeff")  # of a file from Windows
+        linecache.cache[name] = (len(source), None, _lines(source), name)
+        self.module.__dict__.pop("__warningregistry__", None)  # each cell warns anew
         try:
             codes = self._compiled(name, source)
             if any(code.co_flags & _COROUTINE for code, _ in codes):
@@ -71,10 +74,10 @@ class Cells:
             if "%matplotlib" not in source:
                 raise
             # The first line of many a notebook. Here it has nothing to say.
-            lines = ("#\n" if line.startswith("%matplotlib") else line for line in source.splitlines(keepends=True))
+            lines = ("#\n" if line.startswith("%matplotlib") else line for line in _lines(source))
             tree = self._parsed(name, "".join(lines))
         body, last = tree.body, None
-        if body and isinstance(shown := body[-1], ast.Expr) and not source.rstrip().endswith(";"):
+        if body and isinstance(shown := body[-1], ast.Expr) and not _is_quiet(source, shown):
             last = ast.Expression(shown.value)
             body.pop()
         flags = _TOP_AWAIT | self._flags
@@ -152,6 +155,18 @@ class Cells:
             part.__context__ = None
         if part.__cause__ is not None and not part.__cause__.stack:
             part.__cause__ = None
+
+
+def _lines(source: str) -> list[str]:
+    """The lines as the compiler counts them; `splitlines` knows more ends of a line."""
+    return io.StringIO(source, None).readlines()
+
+
+def _is_quiet(source: str, last: ast.Expr) -> bool:
+    """Whether a semicolon comes after the last expression. One in a comment says nothing."""
+    first, *rest = _lines(source)[(last.end_lineno or 1) - 1 :]
+    after = first.encode()[last.end_col_offset :].decode()
+    return any(";" in line.partition("#")[0] for line in (after, *rest))
 
 
 def _left(error: SystemExit) -> Claim:

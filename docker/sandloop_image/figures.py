@@ -8,13 +8,14 @@ Figures still open at the end of a step are saved the same way, unless the step 
 # mypy: ignore-errors
 
 # pathlib is half of the supervisor's start, and knows no descriptors of folders.
-# ruff: noqa: PTH118, PTH123
+# ruff: noqa: PTH108, PTH118, PTH123
 
 from __future__ import annotations
 
 import functools
 import logging
 import os
+import weakref
 from typing import Any
 
 from matplotlib import font_manager
@@ -26,15 +27,15 @@ from matplotlib.figure import Figure
 DPI = 150
 EVERY_SCRIPT = "Droid Sans Fallback"
 """The font for each character that the others lack; in `matplotlibrc` too, which a style or a theme overrides."""
-_saved: set[int] = set()
-"""Ids of the open figures that the code saved itself in this step."""
+_saved = weakref.WeakSet[Figure]()
+"""The open figures that the code saved itself in this step."""
 _savefig = Figure.savefig
 
 
 @functools.wraps(_savefig)
 def _noted_savefig(self: Figure, *args: Any, **options: Any) -> Any:
     result = _savefig(self, *args, **options)
-    _saved.add(id(self))
+    _saved.add(self)
     return result
 
 
@@ -96,25 +97,37 @@ def show(*args: object, **options: object) -> None:
         _save(manager)
 
 
-def end_of_step(*, save: bool) -> None:
-    """Save (after an error: only close) what is still open."""
+def end_of_step(*, save: bool) -> list[Exception]:
+    """Save (after an error: only close) what is still open; returns why some could not be saved."""
+    failed: list[Exception] = []
     for manager in Gcf.get_all_fig_managers():
         if save:
-            _save(manager)
+            try:
+                _save(manager)
+            except Exception as error:
+                failed.append(error)
         else:
             Gcf.destroy(manager)
     _saved.clear()
     _once.said.clear()
+    return failed
 
 
 def _save(manager: Any) -> None:
     figure: Figure = manager.canvas.figure
     drawn = len(figure.get_children()) > 1  # more than its background
-    if drawn and id(figure) not in _saved:
-        with _free_file() as file:
-            _savefig(figure, file, format="png", dpi=DPI, bbox_inches="tight")
-    _saved.discard(id(figure))
-    Gcf.destroy(manager)
+    try:
+        if drawn and figure not in _saved:
+            with _free_file() as file:
+                try:
+                    _savefig(figure, file, format="png", dpi=DPI, bbox_inches="tight")
+                except BaseException:  # a title that is no formula, an interrupt
+                    os.unlink(file.name)
+                    raise
+    finally:
+        # Also one that can't be drawn, which would fail again at the end of every step.
+        _saved.discard(figure)
+        Gcf.destroy(manager)
 
 
 def _free_file() -> Any:

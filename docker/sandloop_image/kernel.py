@@ -43,6 +43,7 @@ class Kernel:
         self._pid = os.getpid()
         self._running = self._configured = False
         self._runner = Cells(WORK)
+        self._printed: tuple[io.TextIOWrapper, ...] = ()
         self._environment = _Environment()
         builtins.input = _no_input
         sys.meta_path.insert(0, plotly_figures.Finder())
@@ -82,9 +83,9 @@ class Kernel:
             self._running = False
         if os.getpid() != self._pid:
             # The cell forked, and this is the child that ran to its end.
-            _flush()
+            self._flush()
             os._exit(claim.exit_code)
-        _flush()
+        self._flush()
         return claim
 
     def _answer(self, number: int, claim: Claim) -> None:
@@ -100,12 +101,21 @@ class Kernel:
         for own, number in ((self._out, 1), (self._err, 2)):
             os.dup2(own, number)
             os.set_blocking(number, True)
-        for name, number in (("stdout", 1), ("stderr", 2)):
-            stream = getattr(sys, f"__{name}__", None)
-            if stream is None or stream.closed or not getattr(stream, "of_sandloop", False):
-                stream = _stream(number)
-                setattr(sys, f"__{name}__", stream)
+        # New ones for each cell: one that was wrapped, as in `TextIOWrapper(sys.stdout.buffer)`, is closed with its wrapper.
+        self._printed = _stream(1), _stream(2)
+        names: dict[str, io.TextIOWrapper] = {"stdout": self._printed[0], "stderr": self._printed[1]}
+        if _is_closed("stdin"):  # by `exit()`
+            names["stdin"] = io.TextIOWrapper(io.BufferedReader(io.FileIO(0, closefd=False)), encoding="utf-8")
+        for name, stream in names.items():
             setattr(sys, name, stream)
+            setattr(sys, f"__{name}__", stream)
+
+    def _flush(self) -> None:
+        """Send what the cell printed, also what it printed before it put something else in the place of a stream."""
+        for stream in (*self._printed, getattr(sys, "stdout", None), getattr(sys, "stderr", None)):
+            # The cell may have closed it, or put anything at all in its place; its text is lost, as in any program.
+            with contextlib.suppress(Exception):
+                stream.flush()  # type: ignore[union-attr]
 
     def _configure(self) -> None:
         """Once pandas is there, also in a kernel that had to begin without it."""
@@ -122,9 +132,7 @@ class Kernel:
         if "matplotlib.pyplot" in sys.modules:
             from . import figures
 
-            try:
-                figures.end_of_step(save=claim.error is None)
-            except Exception as error:
+            for error in figures.end_of_step(save=claim.error is None):
                 print(f"An open figure could not be saved: {type(error).__name__}: {error}", file=sys.stderr)
 
     def _interrupted(self, number: int, at: FrameType | None) -> None:
@@ -159,20 +167,16 @@ class _Environment:
             return ""
 
 
-class _Stream(io.TextIOWrapper):
-    of_sandloop = True
-
-
-def _stream(number: int) -> _Stream:
+def _stream(number: int) -> io.TextIOWrapper:
     raw = io.FileIO(number, "w", closefd=False)
-    return _Stream(io.BufferedWriter(raw, 1 << 16), encoding="utf-8", errors="backslashreplace", line_buffering=True)
+    return io.TextIOWrapper(io.BufferedWriter(raw, 1 << 16), encoding="utf-8", errors="backslashreplace", line_buffering=True)
 
 
-def _flush() -> None:
-    for name in ("stdout", "stderr"):
-        # The cell may have closed it, or put anything at all in its place; its text is lost, as in any program.
-        with contextlib.suppress(Exception):
-            getattr(sys, name).flush()
+def _is_closed(name: str) -> bool:
+    try:
+        return bool(getattr(sys, name).closed)
+    except Exception:  # it is no stream any more
+        return True
 
 
 def _no_input(prompt: object = "", /) -> str:

@@ -24,6 +24,9 @@ _PIECE_SECONDS = 0.005
 _PIECE_BYTES = 1 << 15
 """Live output goes out in pieces: one frame a write would drown the host in tiny ones."""
 MAX_CLAIM = 1 << 19
+PLACES = (WORK, "/tmp", "/dev/shm")  # noqa: S108 - the container's own
+NO_ROOM = ("No space left on device", "File too large", "Not enough free space")
+"""What is said, the last by numpy, of a file that found no room, wherever it was and whether or not it was removed since."""
 _CLAIM_CHARS = {"name": 200, "value": 4_000, "trace": 20_000}
 
 
@@ -118,6 +121,7 @@ class Step:
             Stream(send or host.queue, out, frames.STDOUT, frames.STDOUT_TAIL, kept),
             Stream(send or host.queue, err, frames.STDERR, frames.STDERR_TAIL, kept),
         )
+        self._were_full = _full()
         self.started = time.monotonic()
         self.until = self.started + float(command["seconds"])
         self.cause = ""
@@ -173,10 +177,13 @@ class Step:
         for stream in self.streams:
             stream.finish()
 
-    def stopped_by(self, counters: facts.Counters, *, well: bool, kernel_died: bool = False, others: int = 0) -> str:
+    def stopped_by(
+        self, counters: facts.Counters, *, well: bool, kernel_died: bool = False, others: int = 0, error: str = ""
+    ) -> str:
         """What stopped it, as far as it can be known from outside.
 
-        `kernel_died`: the interpreter ended by a kill that was not ours; `others`: so did as many processes of ours.
+        `kernel_died`: the interpreter ended by a kill that was not ours; `others`: so did as many processes of ours. `error` is
+        the one that the kernel claims: where the folder was full before, it says whether that stopped the step.
         """
         kills, refused = counters.since()
         if kills and kernel_died:
@@ -191,7 +198,9 @@ class Step:
             return "memory"
         if refused:
             return "processes"
-        return "disk" if facts.is_full(WORK) else "itself"
+        full = _full()
+        no_room = full - self._were_full or (WORK in full and not error) or any(words in error for words in NO_ROOM)
+        return "disk" if no_room else "itself"
 
     def answer(self, stopped_by: str, exit_code: int, *, lost: bool, error: Mapping[str, str]) -> None:
         """The record that ends the step."""
@@ -208,3 +217,8 @@ class Step:
             oom=self.out_of_memory,
             **{key: error.get(key, "") for key in ("name", "value", "trace")},
         )
+
+
+def _full() -> set[str]:
+    """The places where nothing more can be written."""
+    return {place for place in PLACES if facts.is_full(place)}

@@ -114,7 +114,9 @@ class Supervisor:
         # A cell that was made to end did not end well, whatever it says.
         exit_code = inside.exits.get(kernel, KILLED) if lost else claim.exit_code or (INTERRUPTED if step.cause else 0)
         others = inside.zygotes_killed - zygotes
-        stopped = step.stopped_by(self.counters, well=not lost and not exit_code, kernel_died=died, others=others)
+        stopped = step.stopped_by(
+            self.counters, well=not lost and not exit_code, kernel_died=died, others=others, error=error.get("value", "")
+        )
         step.answer(stopped, exit_code, lost=lost or lost_before, error=error)
 
     def _run_bash(self, command: Mapping[str, str], source: str) -> None:

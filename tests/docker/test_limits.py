@@ -131,6 +131,32 @@ async def test_a_full_working_folder_says_disk(session: SandboxSession) -> None:
     assert await says(session, "import os; os.remove('big'); kept") == "1"
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        "with open('/tmp/big', 'wb') as f:\n    while True: f.write(bytes(1_000_000))",
+        "import os; os.posix_fallocate(os.open('big', os.O_CREAT | os.O_RDWR), 0, 30_000_000)",
+        "import numpy as np; np.save('big.npy', np.zeros(30_000_000, dtype='u1'))",
+        "open('big', 'wb').truncate(10**12)",
+        "try:\n    with open('big', 'wb') as f:\n        while True: f.write(bytes(1_000_000))\nfinally: os.remove('big')",
+    ],
+)
+async def test_no_room_for_a_file_says_disk_wherever_and_also_when_it_was_removed(open_session: Open, source: str) -> None:
+    session = await open_session(replace(SMALL, memory=600 * MB))
+    ran = await run(session, f"import os\n{source}")
+
+    assert (ran.stopped_by, ran.ok) == ("disk", False), ran
+    assert await says(session, "1 + 1") == "2"
+
+
+async def test_another_error_beside_a_full_folder_is_no_matter_of_disk(session: SandboxSession) -> None:
+    await run(session, "with open('big', 'wb') as f:\n    while True: f.write(bytes(1_000_000))")
+
+    assert (await run(session, "1 / 0")).stopped_by == "itself"
+    assert (await run(session, "open('more', 'w').write('x')")).stopped_by in ("disk", "itself")
+    assert (await run(session, "with open('more', 'wb') as f: f.write(bytes(1_000_000))")).stopped_by == "disk"
+
+
 async def test_no_scratch_place_takes_more_than_its_share(session: SandboxSession) -> None:
     source = """
 import os

@@ -85,6 +85,34 @@ async def test_pictures_of_a_step_are_saved_each_once(session: SandboxSession, s
     assert [file.name for file in (await session.files()).files] == names
 
 
+BAD_TITLE = r"plt.figure(); plt.plot([1]); plt.title(r'$\frac{1}{$')"
+
+
+async def test_a_figure_that_can_not_be_drawn_costs_no_other_and_is_said_once(session: SandboxSession) -> None:
+    ran = await run(session, f"import matplotlib.pyplot as plt\n{BAD_TITLE}\nplt.figure(); plt.plot([2]);")
+    assert ran.stderr.startswith("An open figure could not be saved: ValueError")
+    assert [file.name for file in (await session.files()).files] == ["figure-1.png"]
+
+    assert (await run(session, "1")).stderr == ""
+    ran = await run(session, f"{BAD_TITLE}\nplt.show()")
+    assert ran.error is not None
+    assert [file.name for file in (await session.files()).files] == ["figure-1.png"]
+
+
+async def test_a_figure_that_takes_the_place_of_a_saved_one_is_saved(session: SandboxSession) -> None:
+    source = """
+import gc, matplotlib.pyplot as plt
+def draw(number): plt.figure(); plt.plot([number])
+for number in range(5):
+    draw(number); plt.savefig(f'p{number}.png'); plt.close(); gc.collect()
+for number in range(3): draw(number)
+"""
+    await run(session, source)
+
+    names = {file.name for file in (await session.files()).files}
+    assert names == {f"p{number}.png" for number in range(5)} | {f"figure-{number}.png" for number in range(1, 4)}
+
+
 PLOTLY = """
 import os
 os.makedirs('/tmp/lib/plotly/io')
@@ -158,6 +186,15 @@ async def test_a_warning_goes_to_stderr_and_names_the_users_line(session: Sandbo
 
     assert (ran.ok, ran.stdout) == (True, "")
     assert ran.stderr.startswith("<step 1>:2: UserWarning: careful")
+    again = await run(session, "x = 1\nwarnings.warn('careful')")
+    assert again.stderr.startswith("<step 2>:2: UserWarning: careful")
+
+
+async def test_a_traceback_shows_the_line_that_the_compiler_means(shared: SandboxSession) -> None:
+    ran = await run(shared, 'text = """a\x0cb\u2028c\x85"""\n1 / 0  # here')
+
+    assert ran.error is not None
+    assert "1 / 0  # here" in ran.error.traceback
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,11 @@ async def test_variables_stay_between_steps(session: SandboxSession) -> None:
         ("None", ""),
         ("x = 5", ""),
         ("5;", ""),
+        ("5;  # five", ""),
+        ("(\n    5\n);", ""),
+        ("5  # no end;", "5"),
+        ("'ü'\n# this; and that;", "'ü'"),
+        ("\ufeff5", "5"),
         ("print('a'); 'b'", "a\n'b'"),
         ("for i in range(2): i", ""),
         ("_", ""),
@@ -217,6 +222,30 @@ async def test_streams_that_a_cell_closed_or_moved_work_again_in_the_next(sessio
 
     ran = await run(session, "import sys\nprint('out'); print('err', file=sys.stderr)")
     assert (ran.stdout, ran.stderr) == ("out\n", "err\n")
+
+
+@pytest.mark.parametrize(
+    ("source", "stdout"),
+    [
+        ("import io, sys; print('first', end=''); sys.stdout = io.StringIO(); print('kept')", "first"),
+        ("import sys; sys.stdout.buffer.write(b'raw'); sys.stdout = None", "raw"),
+        ("import io, sys; sys.stdout = io.TextIOWrapper(sys.stdout.buffer, encoding='utf-8'); print('wrapped')", "wrapped\n"),
+        ("import io, sys; sys.stdout = io.TextIOWrapper(sys.stdout.detach(), encoding='utf-8'); print('wrapped')", "wrapped\n"),
+    ],
+)
+async def test_what_was_printed_belongs_to_its_step_whatever_came_in_the_place_of_the_stream(
+    shared: SandboxSession, source: str, stdout: str
+) -> None:
+    ran = await run(shared, source)
+    assert (ran.ok, ran.stdout, ran.state) == (True, stdout, "kept")
+
+    assert (await run(shared, "print('next: ü')")).stdout == "next: ü\n"
+
+
+async def test_standard_input_is_there_and_empty_also_after_exit(shared: SandboxSession) -> None:
+    assert (await run(shared, "exit()")).exit_code == 0
+
+    assert await says(shared, "import sys; sys.stdin.read()") == "''"
 
 
 async def test_bash_runs_in_the_same_folder_and_carries_its_exports_and_folder_over(session: SandboxSession) -> None:
