@@ -72,7 +72,7 @@ def fault_from_body(body: object, *, status: int | None, wait: float | None = No
     if status is None and isinstance(code, int) and not isinstance(code, bool) and 400 <= code < 600:
         status = code
     generated = facts.get("failed_generation")
-    told = (facts.get("message"), facts.get("detail"), facts.get("error"), said, body)
+    told = (facts.get("message"), facts.get("detail"), facts.get("error"), body if isinstance(body, str) else "", said, body)
     message = next((t for t in told if t), "no reason given")
     raw = _mapping(facts.get("metadata")).get("raw")
     text = message if isinstance(message, str) else json.dumps(message, default=str)

@@ -55,6 +55,8 @@ class Reading:
     """The server's own count of tokens."""
     content: ThoughtSplitter = field(init=False)
     _calls: dict[int, _Call] = field(default_factory=dict[int, _Call])
+    _moved: dict[int, int] = field(default_factory=dict[int, int])
+    """Where the pieces of an index go on that was given to another call, too."""
     _reasoning: list[str] = field(default_factory=list[str])
     _details: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     _refusal: str = ""
@@ -91,7 +93,7 @@ class Reading:
 
     def usage(self) -> Usage | None:
         """The tokens of the reply, without a price; None when the server did not count."""
-        if not self.reported:
+        if not self.reported or not any(_is_count(self.reported.get(name)) for name in ("prompt_tokens", "completion_tokens")):
             return None
         went_in, came_out = (
             _mapping(self.reported.get("prompt_tokens_details")),
@@ -176,13 +178,16 @@ class Reading:
     def _position(self, index: object, call_id: str, name: str) -> int:
         """Which call a piece belongs to. Some servers leave the index out, or give every call the index 0 with a new id."""
         newest = max(self._calls, default=-1)
-        position = index if isinstance(index, int) and not isinstance(index, bool) else None
-        if position is None:
-            starts_one = bool(name) if not call_id else all(c.id != call_id for c in self._calls.values())
-            return newest + 1 if starts_one or newest < 0 else newest
+        if not isinstance(index, int) or isinstance(index, bool):
+            if call_id:
+                return next((at for at, c in self._calls.items() if c.id == call_id), newest + 1)
+            return newest + 1 if name or newest < 0 else newest
+        position = self._moved.get(index, index)
         known = self._calls.get(position)
         if known is not None and call_id and name and known.id and known.id != call_id:
-            return next((at for at, c in self._calls.items() if c.id == call_id), newest + 1)
+            at = next((at for at, c in self._calls.items() if c.id == call_id), newest + 1)
+            self._moved[index] = at
+            return at
         return position
 
     def _grow(self, text: str) -> None:
@@ -228,6 +233,10 @@ def _list(value: object) -> Sequence[object]:
 
 def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 def _count(value: object) -> int:

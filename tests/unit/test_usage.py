@@ -125,7 +125,7 @@ TABLE: list[tuple[str, Callable[[Mapping[str, Any]], Usage | None], dict[str, An
         {"prompt_tokens": 3, "completion_tokens": 4, "prompt_tokens_details": None, "completion_tokens_details": None},
         (3, 4, 0, 0, 0),
     ),
-    ("counts that are none", chat, {"prompt_tokens": "3", "completion_tokens": -4, "total_tokens": True}, (0, 0, 0, 0, 0)),
+    ("a count that is none", chat, {"prompt_tokens": 3, "completion_tokens": -4, "total_tokens": True}, (3, 0, 0, 0, 0)),
     (
         "OpenAI Responses",
         openai,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sandloop.events import CodeRan, CodeWritten, Event, ReplyEnded, Retried, Text, Thinking
+from sandloop.events import CodeRan, CodeWritten, Event, ReplyEnded, Retried, Text, Thinking, Usage
 from sandloop_providers import catalog
 from wire.chat_server import VLLM_NO_TOOLS, ChatServer, error, say, stream
 from wire.test_chat import ASKED, opened, replied
@@ -126,3 +126,49 @@ async def test_arguments_that_are_an_object_go_back_as_text() -> None:
     function = {"name": "python", "arguments": {"code": "1"}}
     _, back = await twice(catalog.ollama, {"tool_calls": [{**CALL, "function": function}]})
     assert json.loads(back["tool_calls"][0]["function"]["arguments"]) == {"code": "1"}
+
+
+def _piece(call_id: str | None, text: str, index: int | None = None, name: str | None = None) -> dict[str, Any]:
+    told = {"index": index, "id": call_id, "function": {"name": name, "arguments": text}}
+    return {"tool_calls": [{key: value for key, value in told.items() if value is not None}]}
+
+
+@pytest.mark.parametrize(
+    "deltas",
+    [
+        pytest.param(
+            [
+                _piece("a", '{"co', None, "python"),
+                _piece("b", '{"code"', None, "python"),
+                _piece("a", 'de":"1"}'),
+                _piece("b", ':"2"}'),
+            ],
+            id="by id alone, in turns",
+        ),
+        pytest.param(
+            [
+                _piece("a", "", 0, "python"),
+                _piece(None, '{"code":"1"}', 0),
+                _piece("b", "", 0, "python"),
+                _piece(None, '{"code":"2"}', 0),
+            ],
+            id="all with the index 0",
+        ),
+    ],
+)
+async def test_the_pieces_of_two_calls_come_together(deltas: list[dict[str, Any]]) -> None:
+    with ChatServer([stream(*deltas, finish="tool_calls")]) as server:
+        chat = opened(server, catalog.compatible)
+        ended = (await replied(chat))[-1]
+        await chat.close()
+    assert isinstance(ended, ReplyEnded)
+    assert [(call.id, json.loads(call.arguments)) for call in ended.calls] == [("a", {"code": "1"}), ("b", {"code": "2"})]
+
+
+@pytest.mark.parametrize("count", ["5", -5, None, [5], True])
+async def test_a_count_of_tokens_that_is_none_is_unknown_and_not_0(count: object) -> None:
+    with ChatServer([say("It is 1.", usage={"prompt_tokens": count, "completion_tokens": count})]) as server:
+        chat = opened(server, catalog.compatible)
+        events = await replied(chat)
+        await chat.close()
+    assert not any(isinstance(event, Usage) for event in events)
