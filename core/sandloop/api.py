@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
-from contextlib import ExitStack, aclosing
+from contextlib import aclosing
 from types import TracebackType
 from typing import Self, TypeAlias
 
-from anyio.from_thread import start_blocking_portal
-
-from sandloop.bridge import Caller, iterate
+from sandloop.bridge import Background, Caller, iterate
 from sandloop.events import CodeWritten, Event
 from sandloop.files import FileLike
 from sandloop.limits import Limits
@@ -134,6 +132,10 @@ Confirm: TypeAlias = Callable[[CodeWritten], bool]
 """Whether the user allows this cell to run."""
 
 
+def _asking(caller: Caller, confirm: Confirm | None) -> Callable[[CodeWritten], Awaitable[bool]] | None:
+    return None if confirm is None else lambda cell: caller.call(lambda: confirm(cell))
+
+
 class Session:
     """`AsyncSession` for synchronous code: `with Session(model="claude") as session: session.ask(...)`.
 
@@ -152,18 +154,9 @@ class Session:
         settings: Settings | None = None,
     ) -> None:
         self._caller = Caller()
-        self._session = AsyncSession(
-            model, route=route, limits=limits, packages=packages, confirm=self._asking(confirm), settings=settings
-        )
-        self._start()
-
-    def _asking(self, confirm: Confirm | None) -> Callable[[CodeWritten], Awaitable[bool]] | None:
-        return None if confirm is None else lambda cell: self._caller.call(lambda: confirm(cell))
-
-    def _start(self) -> None:
-        self._stack = ExitStack()
-        self._portal = self._stack.enter_context(start_blocking_portal())
-        self._stack.callback(self._end)
+        asking = _asking(self._caller, confirm)
+        self._session = AsyncSession(model, route=route, limits=limits, packages=packages, confirm=asking, settings=settings)
+        self._background = Background(self, self._session.close)
 
     @classmethod
     def resume(
@@ -183,11 +176,11 @@ class Session:
         """
         session = cls.__new__(cls)
         session._caller = Caller()
-        asking = session._asking(confirm)
+        asking = _asking(session._caller, confirm)
         session._session = AsyncSession.resume(
             run, model=model, route=route, limits=limits, packages=packages, confirm=asking, settings=settings
         )
-        session._start()
+        session._background = Background(session, session._session.close)
         return session
 
     def __enter__(self) -> Self:
@@ -197,13 +190,11 @@ class Session:
         self.close()
 
     def close(self) -> None:
-        """End the sandbox, delete what was uploaded and what the provider made for us. Idempotent; results stay readable."""
-        self._stack.close()
+        """End the sandbox, delete what was uploaded and what the provider made for us. Idempotent; results stay readable.
 
-    def _end(self) -> None:
-        """Also what a KeyboardInterrupt at a bad moment left running, which would keep the thread alive for ever."""
-        self._portal.call(self._session.close)
-        self._portal.call(self._portal.stop, True)
+        When nobody calls it, that is done when the session is dropped, at the latest when the process ends.
+        """
+        self._background.close()
 
     def change_model(self, model: str) -> None:
         """Ask another model from the next question on; conversation, files and the local sandbox with its variables are kept.
@@ -211,7 +202,7 @@ class Session:
         As `AsyncSession.change_model`.
         """
         self._session.check_open()
-        self._portal.call(self._session.change_model, model)
+        self._background.portal.call(self._session.change_model, model)
 
     @property
     def model(self) -> str:
@@ -240,4 +231,4 @@ class Session:
     def stream(self, question: str, files: Sequence[FileLike] = ()) -> Iterator[Event]:
         """The events of one question, as they happen. Leaving the iteration early stops the run; the session can go on."""
         self._session.check_open()
-        return iterate(lambda: self._session.stream(question, files), self._portal, self._caller)
+        return iterate(lambda: self._session.stream(question, files), self._background.portal, self._caller)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Generator
-from contextlib import aclosing
+import os
+import weakref
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from contextlib import ExitStack, aclosing, suppress
 from queue import SimpleQueue
 from typing import Literal, TypeAlias, TypeVar
 
@@ -13,6 +15,41 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 T = TypeVar("T")
 _Call: TypeAlias = Callable[[], None]
 _Item: TypeAlias = "tuple[Literal['item'], T] | tuple[Literal['call'], _Call] | tuple[Literal['end'], BaseException | None]"
+
+
+class Background:
+    """A thread with an event loop, in which something async lives for its synchronous owner.
+
+    Both end when the owner is dropped, at the latest when the process ends. In a forked child, which has no such thread, nothing
+    is ended: all is the parent's.
+
+    Args:
+        owner: With its end comes the end of the thread.
+        close: What to do before; it must not refer to the owner, or only the end of the process ends it.
+    """
+
+    def __init__(self, owner: object, close: Callable[[], Awaitable[None]]) -> None:
+        stack = ExitStack()
+        self.portal = stack.enter_context(start_blocking_portal())
+        """Through which things are done in the thread."""
+        stack.callback(_end, self.portal, close)
+        self.close = weakref.finalize(owner, _close, stack, self.portal, os.getpid())
+        """Ends both now. Idempotent."""
+
+
+def _end(portal: BlockingPortal, close: Callable[[], Awaitable[None]]) -> None:
+    """Also what a KeyboardInterrupt at a bad moment left running, which would keep the thread alive for ever."""
+    portal.call(close)
+    portal.call(portal.stop, True)
+
+
+def _close(stack: ExitStack, portal: BlockingPortal, process: int) -> None:
+    if os.getpid() == process:
+        stack.close()
+        return
+    with suppress(StopIteration):
+        portal.stop().send(None)  # without a thread there is no loop that could; without it, dropping the portal waits for ever
+    stack.pop_all()
 
 
 class Caller:

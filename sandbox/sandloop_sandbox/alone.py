@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-import weakref
 from collections.abc import Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
 import anyio
-from anyio.from_thread import BlockingPortal, start_blocking_portal
 
+from sandloop.bridge import Background
 from sandloop.errors import BadFile, UsageError
 from sandloop.events import CodeRan, SandboxOpened
 from sandloop.files import FileLike, Inputs
@@ -29,12 +27,6 @@ ScriptLanguage = Literal["python", "bash"]
 
 def _no_progress(line: str) -> None:
     pass
-
-
-def _end(portal: BlockingPortal, sandbox: AsyncSandbox) -> None:
-    """Also what a KeyboardInterrupt at a bad moment left running, which would keep the thread alive for ever."""
-    portal.call(sandbox.close)
-    portal.call(portal.stop, True)
 
 
 def _no_output(stream: Literal["stdout", "stderr"], text: str) -> None:
@@ -168,7 +160,7 @@ class AsyncSandbox:
             await self._session.interrupt()
 
     async def close(self) -> None:
-        """End it and leave nothing. Idempotent; also when nobody calls it, at the latest when the process ends."""
+        """End it and leave nothing. Idempotent."""
         self._closed = True
         if self._session is not None:
             await self._session.close()
@@ -191,11 +183,7 @@ class Sandbox:
     ) -> None:
         self._sandbox = AsyncSandbox(limits=limits, packages=packages, options=options, on_progress=on_progress)
         self._over = False
-        stack = ExitStack()
-        self._portal = stack.enter_context(start_blocking_portal())
-        stack.callback(_end, self._portal, self._sandbox)
-        # Also when nobody closes it: at the end of the process the thread would be waited for, and wait itself for ever.
-        self._net = weakref.finalize(self, stack.close)
+        self._background = Background(self, self._sandbox.close)
 
     def __enter__(self) -> Self:
         try:
@@ -225,7 +213,7 @@ class Sandbox:
     def open(self) -> Self:
         """Open it now, unless it is open. Raises a `SandboxError`, or `UsageError` once it was closed."""
         self._check()
-        self._portal.call(self._sandbox.open)
+        self._background.portal.call(self._sandbox.open)
         return self
 
     def put(self, *files: FileLike) -> tuple[str, ...]:
@@ -234,7 +222,7 @@ class Sandbox:
         Returns their names in the working folder, cleaned and each only once. Raises `BadFile`.
         """
         self._check()
-        return self._portal.call(self._sandbox.put, *files)
+        return self._background.portal.call(self._sandbox.put, *files)
 
     def run(self, code: str, language: ScriptLanguage = "python", on_output: OnOutput | None = None) -> CodeRan:
         """Run a cell, which sees the variables and files of those before it. Code that fails, or meets a limit, is a result.
@@ -243,23 +231,23 @@ class Sandbox:
         `SandboxError`.
         """
         self._check()
-        running = self._portal.start_task_soon(self._sandbox.run, code, language, on_output)
+        running = self._background.portal.start_task_soon(self._sandbox.run, code, language, on_output)
         try:
             return running.result()
         except KeyboardInterrupt:
-            self._portal.call(self._sandbox.interrupt)
+            self._background.portal.call(self._sandbox.interrupt)
             running.exception()  # the cell is over before the interrupt goes on
             raise
 
     def files(self) -> tuple[FoundFile, ...]:
         """The files that the code made or changed. Their names are the code's: not to be trusted, `save` cleans them."""
         self._check()
-        return self._portal.call(self._sandbox.files)
+        return self._background.portal.call(self._sandbox.files)
 
     def get(self, name: str) -> bytes:
         """The content of one file. Raises `BadFile` when there is none, or it is over `limits.file_bytes`."""
         self._check()
-        return self._portal.call(self._sandbox.get, name)
+        return self._background.portal.call(self._sandbox.get, name)
 
     def save(self, folder: str | os.PathLike[str]) -> tuple[Path, ...]:
         """Write all that the code made or changed into `folder` (made when missing) under clean names; nothing is overwritten.
@@ -267,16 +255,16 @@ class Sandbox:
         Raises `BadFile` for the first that can't be brought back, when all others are saved.
         """
         self._check()
-        return self._portal.call(self._sandbox.save, folder)
+        return self._background.portal.call(self._sandbox.save, folder)
 
     def interrupt(self) -> None:
         """Stop the running cell, from another thread: it then ends as `stopped_by="interrupt"`."""
         self._check()
-        self._portal.call(self._sandbox.interrupt)
+        self._background.portal.call(self._sandbox.interrupt)
 
     def close(self) -> None:
         """End it and leave nothing. Idempotent; also when nobody calls it, at the latest when the process ends."""
-        self._net()
+        self._background.close()
         self._over = True
 
     def _check(self) -> None:
