@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import gc
+import subprocess
+import sys
 import threading
+import weakref
 from collections.abc import AsyncGenerator
+from pathlib import Path
 
 import anyio
 import anyio.lowlevel
 import pytest
 from anyio.from_thread import start_blocking_portal
 
-from sandloop.bridge import Caller, iterate
+from sandloop import Session
+from sandloop.bridge import Background, Caller, iterate
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 class Source:
@@ -92,3 +100,54 @@ def test_an_error_of_what_is_done_there_is_raised_there_and_ends_the_work() -> N
     with pytest.raises(ZeroDivisionError):
         next(items)
     assert ended == ["cleaned up"]
+
+
+class Owner:
+    """Has something that lives in a thread, and says when that was closed."""
+
+    def __init__(self, said: list[str]) -> None:
+        async def close() -> None:
+            said.append("closed")
+
+        self.background = Background(self, close)
+
+
+def test_what_lives_in_a_thread_is_closed_once_by_name_or_when_its_owner_goes() -> None:
+    said: list[str] = []
+    owner = Owner(said)
+    owner.background.close()
+    owner.background.close()
+    assert said == ["closed"]
+
+    owner = Owner(said)
+    del owner
+    gc.collect()
+    assert said == ["closed", "closed"]
+
+
+NOBODY_CLOSES = """
+import os, sys
+from sandloop.bridge import Background
+
+class Owner: pass
+async def close(): print("closed", flush=True)
+
+owner = Owner()
+owner.background = Background(owner, close)
+if os.fork() == 0:
+    sys.exit(0)
+print(os.waitstatus_to_exitcode(os.wait()[1]), flush=True)
+"""
+
+
+def test_what_nobody_closes_ends_with_its_process_and_is_no_matter_of_a_forked_child() -> None:
+    done = subprocess.run([sys.executable, "-c", NOBODY_CLOSES], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "0\nclosed\n", "")
+
+
+def test_a_session_that_may_ask_a_person_goes_when_it_is_dropped() -> None:
+    session = Session(f"replay:{EXAMPLES / 'recordings/xlsx.jsonl'}", confirm=lambda cell: True)
+    there = weakref.ref(session)
+    del session
+    gc.collect()
+    assert there() is None
