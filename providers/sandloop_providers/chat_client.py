@@ -70,7 +70,12 @@ async def sent(client: AsyncOpenAI, body: Mapping[str, Any]) -> AsyncGenerator[t
 async def _chunks(response: Any) -> AsyncIterator[object]:
     """The chunks as plain JSON: the SDK's classes fill in and rename what they do not know. A server that ignores `stream`
     answers with one object, which is one chunk here."""
-    if "json" in response.headers.get("content-type", ""):
+    kind = response.headers.get("content-type", "")
+    if "html" in kind:
+        raise ValueError(
+            f"{response.url} answered with a web page; the address may lack a part like /v1, or a proxy answers for it"
+        )
+    if "json" in kind:
         body = b""
         async for piece in response.iter_bytes():
             body += piece

@@ -72,6 +72,8 @@ class Reading:
         whole = _mapping(cast("object", chunk))
         if whole.get("error"):
             raise fault_from_body(whole["error"], status=None)
+        if "choices" not in whole and (whole.get("detail") or whole.get("object") == "error"):
+            raise fault_from_body(whole, status=None)
         self.model = _text(whole.get("model")) or self.model
         self.reported = _mapping(whole.get("usage")) or _mapping(_mapping(whole.get("x_groq")).get("usage")) or self.reported
         choices = _list(whole.get("choices"))

@@ -42,6 +42,7 @@ from sandloop.ports import ModelChoice, Turn
 from sandloop_providers import catalog
 from sandloop_providers.chat import Chat
 from wire.chat_server import ChatServer, Scripted, call, error, say, stream
+from wire.raw_server import RawServer
 
 KEY = "sk-secret-value"
 ASKED = RunStarted(id="1", question="What is it?", model="m")
@@ -67,7 +68,7 @@ def turn(picture: Path = Path("none.png"), **limits: Any) -> Turn:
     return Turn(native=False, files=(), sink=Sink(picture), limits=Limits(**limits))
 
 
-def opened(server: ChatServer, vendor: catalog.Vendor = catalog.compatible, **facts: Any) -> Chat:
+def opened(server: ChatServer | RawServer, vendor: catalog.Vendor = catalog.compatible, **facts: Any) -> Chat:
     given: dict[str, Any] = {**FACTS, "provider": vendor.name, "base_url": server.url, **facts}
     return vendor.chat(ModelChoice(**given))
 
@@ -244,6 +245,20 @@ async def test_an_error_inside_a_stream_has_the_status_its_code_says() -> None:
     failed = await failing(Scripted(chunks=[{"error": {"code": 502, "message": "upstream is down"}}, "[DONE]"]))
     assert isinstance(failed, Overloaded)
     assert failed.status == 502
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "said"),
+    [
+        (b'{"object": "error", "message": "the model is asleep", "code": 503}', "application/json", "the model is asleep"),
+        (b'{"detail": "no model is loaded"}', "application/json", "no model is loaded"),
+        (b'data: {"detail": "no model is loaded"}\n\n', "text/event-stream", "no model is loaded"),
+        (b"<html><body>Log in</body></html>", "text/html; charset=utf-8", "answered with a web page"),
+    ],
+)
+async def test_what_came_in_the_place_of_a_reply_is_said(body: bytes, kind: str, said: str) -> None:
+    with RawServer(body, kind=kind) as server, pytest.raises(ProviderError, match=said):
+        await replied(opened(server))
 
 
 async def test_an_error_after_the_end_of_a_reply_is_noted_and_the_reply_stands() -> None:
