@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from sandloop.events import ReplyEnded, ReplyStop, ToolCall
 from sandloop.extraction import Extraction, extract
+from sandloop.extraction.fences import MOST_FENCES, blocks
 
 CODE = "import pandas as pd\nprint(pd.read_csv('a.csv').sum())"
 BLOCK = f"```python\n{CODE}\n```"
@@ -317,6 +318,14 @@ def test_a_megabyte_of_anything_ends_in_seconds(unit: str) -> None:
     called(unit * (1_000_000 // len(unit)))
 
     assert time.process_time() - start < 20
+
+
+@pytest.mark.parametrize("mark", ["```", "~~~"])
+def test_fences_beyond_any_reply_s_number_are_not_searched(mark: str) -> None:
+    code = f"{mark}python\nprint(1)\n{mark}\n"
+
+    assert len(blocks(code * MOST_FENCES)) == MOST_FENCES // 2
+    assert len(blocks(code * 10)) == 10
 
 
 def test_importing_extraction_loads_neither_parser() -> None:

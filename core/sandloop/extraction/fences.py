@@ -11,6 +11,7 @@ import functools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from sandloop.extraction.language import tag_kind
@@ -47,11 +48,23 @@ class Shield:
     end: int
 
 
+MOST_FENCES = 4_000
+"""Fence marks after which a reply is not searched further: each costs the parser 40 µs, and no reply has so many."""
+_MARK = re.compile(r"`{3,}|~{3,}")
+
+
+def searched(text: str) -> str:
+    """The part of a reply that is searched for fences."""
+    text = text[:MARKDOWN_CHARS]
+    beyond = next(islice(_MARK.finditer(text), MOST_FENCES, None), None)
+    return text[: beyond.start()] if beyond else text
+
+
 def blocks(text: str) -> list[Block]:
     """The fenced blocks in order, with the prose around each."""
     if "```" not in text and "~~~" not in text:
         return []
-    found = [t for t in _read(text[:MARKDOWN_CHARS]) if isinstance(t, Block)]
+    found = [t for t in _read(searched(text)) if isinstance(t, Block)]
     edges = [0, *(b.end for b in found)]
     starts = [*(b.start for b in found), len(text)]
     last_comment_end = text.rfind("-->")
@@ -65,7 +78,7 @@ def blocks(text: str) -> list[Block]:
 
 def shields(text: str) -> list[Block | Shield]:
     """Fences, quotes and comments in order of their start."""
-    return sorted(_read(text[:MARKDOWN_CHARS]), key=lambda r: r.start)
+    return sorted(_read(searched(text)), key=lambda r: r.start)
 
 
 def _read(text: str) -> Iterator[Block | Shield]:
@@ -139,7 +152,7 @@ def relaxed(text: str) -> str:
     """The text with fences as their writer meant them: alone on their lines and not indented."""
     written: list[str] = []
     marker, indent, empty = "", 0, False
-    for line in _without_comments(text[:MARKDOWN_CHARS]).split("\n"):
+    for line in _without_comments(searched(text)).split("\n"):
         stripped = line.strip()
         if marker:
             body = line[min(indent, len(line) - len(line.lstrip())) :]
