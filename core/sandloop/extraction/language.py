@@ -30,13 +30,17 @@ _NOT_RUN_WORDS = re.compile(
     r"\b(?:no-?run|noexec|no-?exec|eval\s*=\s*false|output|illustration|pseudo(?:code)?|do-?not-?run)\b", re.I
 )
 
+_DIRECTIVE = re.compile(r"^(?:\{(?:code-cell|code-block|code|sourcecode)\}\s*|\{#[\w:.-]+\s+|\d{1,6}:\d{1,6}:(?:\S*/)?(?=\S))")
+"""What stands before the language: MyST's `{code-block} python`, Pandoc's `{#id .python}`, Cursor's `12:30:src/load.py`."""
+
 
 def tag_kind(info: str) -> TagKind:
     """What a fence's info string says: `python title="x"`, `{python}`, `language-py`, `load.py`, `python:src/load.py`."""
     info = info.strip().lower()
-    if not info:
+    if info in ("", "code"):
         return "none"
-    word = re.match(r"\{?\s*[.=]?(?:language-|lang-|code\s+)?([\w+#./-]*)", info)
+    info = _DIRECTIVE.sub("", info)
+    word = re.match(r"\{?\s*[.=]?(?:language-|lang-|jupyter-|code\s+)?([\w+#./-]*)", info)
     tag = word.group(1) if word else ""
     if _NOT_RUN_WORDS.search(info[len(tag) :]) or tag in ("python-output", "pyout"):
         return "other"
