@@ -26,8 +26,15 @@ _NEVER = _any(
     r"\b(?:earlier|previous|original|old|failing|failed) (?:code|script|version|attempt|block)\s*(?:was|is)?\s*:",
     r"^\W*(?:(?:here|this) (?:is|was) |here['’]s )?your (?:code|script|version|attempt|block)\s*(?:was|is)?\s*:",
     r"\binstead of\b\s*(?:this)?\s*:",
+    r"\b(?:this|here) (?:is|was) the (?:bug|culprit|faulty (?:line|code)|problem|mistake)\W*$",
+    r"\b(?:bug|error|problem|issue|mistake|culprit) (?:was|is|came from|comes from|lies|lay)(?: in| on)? (?:this|the following)"
+    r" (?:line|code|part|statement|call|block|snippet)\b",
+    r"^\W*(?:before|old|original|wrong|incorrect|buggy|broken|bad)(?: code| version)?\W*$",
+    r"\bне (?:запускай|выполняй|запускать|выполнять)|\bnon esegui|\bn(?:ã|a)o (?:o )?execut|実行しないで|실행하지",
     r"\bnicht ausf(?:ü|ue)hren|\bno (?:lo )?ejecut|\bne pas ex(?:é|e)cuter|不要运行|请勿运行",
 )
+_NO_BAN = _any(r"\brun(?:ning)? out\b", r"\b(?:can(?:no|['’])t|unable|impossible|hard|difficult)\b[^.]{0,60}\bwithout \w+")
+_GOES_ON = _any(r"(?:so|now|therefore|thus|instead)\W*$")
 _CODE_WORD = r"\b(?:code|script|query|commands?|snippet|program|approach|steps?)\b"
 _USED = _any(
     _CODE_WORD + r"[^.:\n]{0,40}?\b(?<!\bbe )(?:used|ran|executed|wrote)\b",
@@ -52,7 +59,7 @@ _OUTPUT_LEAD = (
 )
 _OUTPUT = _any(
     r"^\W*" + _OUTPUT_LEAD + r"(?:outputs?|results?|stdout|prints?|printed|returns?|produces?|gives?|yields?|shows?|displays?"
-    r"|ausgabe|salida|sortie|输出|结果)\b[^.]{0,60}[:：]?\W*$",
+    r"|ausgabe|salida|sortie|risultato|saída|resultado|вывод|результат|输出|结果|出力|実行結果|출력|결과)\b[^.]{0,60}[:：]?\W*$",
     r"\b(?:output|result)s?\b"
     r"(?: (?:is|was|will be|would be|looks like|should (?:be|look like)|of (?:this|the)(?: \w+){0,3}))?"
     r"(?: (?:as follows|something like|like this|this|similar to))*\s*[:：]\W*$",
@@ -102,7 +109,7 @@ def around(before: str, after: str) -> Intent:
     sentence = re.split(r"(?<=[.!?])\s+", last.strip())[-1]
     if _AFTER_USED.search(after.lstrip()[:200]):
         return "used"
-    if _NEVER.search(last) and not _RESOLVED.search(sentence):
+    if _NEVER.search(_NO_BAN.sub("", last)) and not _GOES_ON.match(sentence) and not _RESOLVED.search(sentence):
         return "never"
     resolved = bool(_RESOLVED.search(sentence))
     if _USED.search(sentence) and not resolved and not _MENDED.search(sentence):
