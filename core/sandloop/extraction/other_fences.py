@@ -1,6 +1,7 @@
-"""What some models write in place of a fence: HTML's `<pre>`, or three single quotes with a language.
+"""What some models write in place of a fence: HTML's `<pre>`, three single quotes with a language, CodeLlama's `[PYTHON]`,
+too few backticks, LaTeX's listings.
 
-Looked for only in a reply in which nothing else was found. Both are rewritten as fences, so that the same rules decide what is
+Looked for only in a reply in which nothing else was found. All are rewritten as fences, so that the same rules decide what is
 meant to run.
 """
 
@@ -20,30 +21,36 @@ _PRE_END = re.compile(r"</pre\s*>", re.IGNORECASE)
 _CODE = re.compile(r"\s{0,8}<code(?P<about>(?:\s[^<>\n]{0,120})?)>", re.IGNORECASE)
 _CODE_END = re.compile(r"</code\s*>\s*\Z", re.IGNORECASE)
 _LANGUAGE = re.compile(r"\b(?:class|lang|language)\s?=\s?[\"']?(?:lang(?:uage)?-)?(?P<name>\w+)", re.IGNORECASE)
-_QUOTES = re.compile(r"^'''[ \t]*(?P<name>python3?|py|bash|sh)[ \t]*$", re.IGNORECASE | re.MULTILINE)
-_QUOTES_END = re.compile(r"^[ \t]*'''[ \t]*$", re.MULTILINE)
+_MARKS = tuple(
+    (re.compile(opens, re.IGNORECASE | re.MULTILINE), re.compile(closes, re.IGNORECASE | re.MULTILINE))
+    for opens, closes in (
+        (r"^(?:'''|\"\"\")[ \t]*(?P<name>python3?|py|bash|sh)[ \t]*$", r"^[ \t]*(?:'''|\"\"\")[ \t]*$"),
+        (r"^`{1,2}[ \t]*(?P<name>python3?|py|bash|sh)[ \t]*$", r"^[ \t]*`{1,3}[ \t]*$"),
+        (r"^\[(?P<name>python|bash)\][ \t]*$", r"^[ \t]*\[/(?:python|bash)\]"),
+        (r"^\\begin\{(?:lstlisting|verbatim|minted)\}[^\n]{0,80}?(?P<name>python|bash)?[\]}]?[ \t]*$", r"^[ \t]*\\end\{"),
+        (r"^<code\s[^<>\n]{0,40}?(?:lang(?:uage)?-|[\"'=])(?P<name>python|py|bash)\b[^<>\n]{0,40}>", r"</code\s*>"),
+    )
+)
 
 
 def as_fences(text: str) -> str | None:
     """The text with such blocks as fences; None when it has none."""
     text = text[:MARKDOWN_CHARS]
-    if "<pre" not in text.lower() and "'''" not in text:
-        return None
     pieces = list(_pieces(text))
     return "".join(pieces) if len(pieces) > 1 else None
 
 
 def _pieces(text: str) -> Iterator[str]:
     position = 0
-    openings = sorted([*_PRE.finditer(text), *_QUOTES.finditer(text)], key=lambda m: m.start())
-    for opening in openings:
+    openings = [(m, closes) for opens, closes in ((_PRE, _PRE_END), *_MARKS) for m in opens.finditer(text)]
+    for opening, closes in sorted(openings, key=lambda o: o[0].start()):
         if opening.start() < position:
             continue
         yield text[position : opening.start()]
         is_pre = opening.re is _PRE
-        closing = (_PRE_END if is_pre else _QUOTES_END).search(text, opening.end())
+        closing = closes.search(text, opening.end())
         body = text[opening.end() : closing.start() if closing else len(text)]
-        name, source = _html(opening["about"], body) if is_pre else (opening["name"], body)
+        name, source = _html(opening["about"], body) if is_pre else (opening["name"] or "", body)
         yield f"\n{FENCE}{name}\n{source.strip(chr(10))}\n" + (f"{FENCE}\n" if closing else "")
         if closing is None:
             return
