@@ -123,7 +123,8 @@ def salvage(text: str) -> tuple[str, str, str] | None:
     end = len(rest) - len(tail.group()) if tail else len(rest)
     body = rest[:end]
     other = re.search(
-        r"""(?<!\\)["'`]\s*,\s*["'](?:language|timeout|name|description|lang|title|explanation)["']\s*:\s*[^,]{1,300}$""",
+        r"""(?<!\\)["'`]\s*,\s*["'](?:language|timeout|name|description|lang|title|explanation)["']\s*:\s*[^,]{1,300}$"""
+        r"""|(?<!\\)["'`]\s*,\s*["']\w{1,40}["']\s*:\s*(?:[Tt]rue|[Ff]alse|null|None|-?\d[\d.]{0,20})$""",
         body[-400:],
     )
     if other and len(body) > other.end() - other.start():

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from sandloop.extraction import pythonic, text_calls
 from sandloop.extraction.cells import Cell, Found, Runnable
 from sandloop.extraction.fences import Block, blocks, relaxed
+from sandloop.extraction.inner_fences import kept_whole
 from sandloop.extraction.intent import around, resolves, says_done
-from sandloop.extraction.language import TagKind, acts, imports, is_script, parse, tag_kind
+from sandloop.extraction.language import TagKind, acts, imports, is_script, looks_like_shell, parse, tag_kind
 from sandloop.extraction.other_fences import as_fences
 from sandloop.extraction.source import finish, is_install, without_shell_prompts
+from sandloop.extraction.unclosed import without_prose
 
 LONG_PROSE = 400
 """Characters of prose after the last block from which on a reply with tools in use is an explanation, not an action."""
@@ -29,9 +31,10 @@ class Situation:
 
 def from_fences(text: str, situation: Situation) -> Found:
     """The cells among the fenced blocks; or of a reply that is a script and nothing else."""
+    text = kept_whole(text)
     strict = blocks(text)
     found = _choose(strict, text, situation)
-    broken = any(not b.closed and b.end < len(text.rstrip()) for b in strict)
+    broken = any(not b.closed and (b.end < len(text.rstrip()) or "```" in b.source) for b in strict)
     if "```" in text and (broken or (not found.cells and not found.why)):
         again = _choose(blocks(relaxed(text)), text, situation)
         found = again if again.cells or not found else found
@@ -78,7 +81,7 @@ def _cells_of(block: Block) -> list[Cell]:
 
 
 def _code_of(block: Block, kind: TagKind) -> list[tuple[Runnable, str]]:
-    source = block.source
+    source = block.source if block.closed else without_prose(block.source)
     match kind:
         case "python" if not (_is_diff(source) or _is_traceback(source)):
             return _listed(finish("python", source))
@@ -99,7 +102,9 @@ def _untagged(source: str) -> list[tuple[Runnable, str]]:
     if _is_diff(source):
         return []
     cell = finish("python", source)
-    return [cell] if cell and cell[0] == "python" and acts(cell[1]) else []
+    if cell and cell[0] == "bash":
+        return [cell] if source.lstrip().startswith("%%") or looks_like_shell(cell[1]) else []
+    return _listed(cell) if cell and acts(cell[1]) else []
 
 
 def _listed(cell: tuple[Runnable, str] | None) -> list[tuple[Runnable, str]]:
@@ -108,7 +113,10 @@ def _listed(cell: tuple[Runnable, str] | None) -> list[tuple[Runnable, str]]:
 
 def _is_diff(source: str) -> bool:
     head = source.lstrip()[:2_000]
-    return bool(re.match(r"(?:diff --git |--- \S+.*\n\+\+\+ |@@ -\d|\*\*\* Begin Patch|<{7} |Index: )", head))
+    if re.match(r"(?:diff --git |--- \S+.*\n\+\+\+ |@@ -\d|\*\*\* Begin Patch|<{7} |Index: )", head):
+        return True
+    marked = re.fullmatch(r"(?:[-+ ].*\n|\n)*(?:[-+ ].*)?", source)
+    return bool(marked and re.search(r"^-", source, re.M) and re.search(r"^\+", source, re.M)) and parse(source) is None
 
 
 def _is_traceback(source: str) -> bool:

@@ -15,6 +15,7 @@ import html
 import re
 import textwrap
 from collections.abc import Callable
+from itertools import pairwise
 
 from sandloop.extraction.cells import Runnable
 from sandloop.extraction.language import parse, tag_kind
@@ -53,13 +54,14 @@ def _trimmed(source: str) -> str:
 
 def _python(source: str) -> tuple[Runnable, str] | None:
     first, _, rest = source.partition("\n")
-    if rest and first.strip().lower() in ("python", "py", "python3"):
+    while rest and first.strip().lower() in ("python", "py", "python3", "copy code", "copy"):
         source = _trimmed(rest)
+        first, _, rest = source.partition("\n")
     if len(source) > MEND_CHARS or parse(source) is not None:
         return "python", source
     if language_flip := _cell_magic(source):
         return language_flip
-    for announced in (without_fence, _without_prompts, textwrap.dedent):
+    for announced in (_without_tags, without_fence, _without_prompts, textwrap.dedent):
         source = _trimmed(announced(source))
     if not source or parse(source) is not None:
         return "python", source
@@ -77,7 +79,9 @@ def _bash(source: str) -> tuple[Runnable, str] | None:
     first, _, rest = source.partition("\n")
     if rest and re.fullmatch(r"\s*(?:bash|sh|shell|%%(?:bash|sh).*)\s*", first):
         source = _trimmed(rest)
-    source = re.sub(r"^[ \t\u00a0]+", lambda m: m.group().replace("\u00a0", " "), without_fence(source), flags=re.M)
+    if not HEREDOC.search(source):
+        source = without_fence(source)
+    source = re.sub(r"^[ \t\u00a0]+", lambda m: m.group().replace("\u00a0", " "), source, flags=re.M)
     return "bash", textwrap.dedent(without_shell_prompts(source) or source)
 
 
@@ -92,7 +96,7 @@ _SHELL_PROMPT = re.compile(r"\s*(?:\([\w.-]+\)\s*)?(?:[\w.-]+@[\w.-]+:?[^\s$#]*|
 
 _GOES_ON = re.compile(r"^>(?: |$)")
 """The shell's prompt for a line that goes on."""
-_HEREDOC = re.compile(r"<<-?\s?(?P<quote>[\"']?)(?P<end>[A-Za-z_]\w{0,40})(?P=quote)")
+HEREDOC = re.compile(r"<<-?\s?(?P<quote>[\"']?)(?P<end>[A-Za-z_]\w{0,40})(?P=quote)")
 
 
 def without_shell_prompts(source: str) -> str:
@@ -107,7 +111,7 @@ def without_shell_prompts(source: str) -> str:
         prompt = _SHELL_PROMPT.match(line[:200])
         if prompt:
             kept.append(line[prompt.end() :])
-            heredoc = _HEREDOC.search(kept[-1][:500])
+            heredoc = HEREDOC.search(kept[-1][:500])
             until = heredoc["end"] if heredoc else ""
         elif more:
             kept.append(re.sub(r"^\s*>\s?", "", line))
@@ -126,6 +130,14 @@ def without_fence(source: str) -> str:
     if lines and lines[-1].rstrip().endswith("```"):
         lines[-1] = lines[-1].rstrip()[:-3]
     return "\n".join(lines)
+
+
+def _without_tags(source: str) -> str:
+    """Without `<![CDATA[ ]]>` or `<code> </code>` around it."""
+    for tags in (r"<!\[CDATA\[(.*)\]\]>", r"<(code|python|script)>(.*)</\1>"):
+        if whole := re.fullmatch(rf"\s*{tags}\s*", source, re.DOTALL):
+            source = whole.groups()[-1]
+    return source
 
 
 def fence_tag(source: str) -> str | None:
@@ -237,7 +249,16 @@ def _better_mends() -> tuple[Callable[[str], str], ...]:
         lambda s: s if "\n" in s else s.replace("\\n", "\n").replace('\\"', '"').replace("\\t", "\t"),
         lambda s: s.replace('\\"', '"'),
         _hanging_first_line,
+        _without_line_numbers,
     )
+
+
+def _without_line_numbers(source: str) -> str:
+    """Without the numbers when each line has its own."""
+    numbered = [re.match(r"[ \t]*(\d+)(?:\s?[|:.│]|(?=\s|$)) ?(.*)", line) for line in source.split("\n")]
+    found = [m for m in numbered if m]
+    in_order = all(int(b[1][:9]) == int(a[1][:9]) + 1 for a, b in pairwise(found))
+    return "\n".join(m[2] for m in found) if in_order and len(found) == len(numbered) else source
 
 
 def _hanging_first_line(source: str) -> str:

@@ -166,6 +166,9 @@ def _from_value(value: object, name: str, *, alone: bool, depth: int) -> list[tu
     if not isinstance(value, dict):
         return []
     fields: dict[str, object] = {str(k): v for k, v in cast("dict[Any, object]", value).items()}
+    cells = fields.get("cells")
+    if isinstance(cells, list) and "cell_type" in str(cast("list[object]", cells)[:1])[:2_000]:
+        return _from_notebook(cast("list[object]", cells))
     for key in ("tool_calls", "tool_uses", "calls", "tool_call", "function_call", "function", "functionCall"):
         if isinstance(fields.get(key), (dict, list)):
             outer = {k: v for k, v in fields.items() if k in _ARGUMENTS}
@@ -184,6 +187,14 @@ def _from_value(value: object, name: str, *, alone: bool, depth: int) -> list[tu
     if arguments is not None and not called:
         return code_of("", arguments, trusted=False)
     return code_of("", fields, trusted=False) if alone and _only_code(fields) else []
+
+
+def _from_notebook(cells: list[object]) -> list[tuple[Runnable, str]]:
+    """The code cells of a Jupyter notebook."""
+    fields = [cast("dict[str, object]", c) for c in cells[:MOST_CALLS] if isinstance(c, dict)]
+    sources = [f.get("source") for f in fields if f.get("cell_type") == "code"]
+    texts = ["".join(map(str, cast("list[object]", s))) if isinstance(s, list) else str(s or "") for s in sources]
+    return [cell for text in texts if (cell := finish("python", text))]
 
 
 def _only_code(fields: dict[str, object]) -> bool:

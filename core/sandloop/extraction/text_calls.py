@@ -70,7 +70,7 @@ _CLOSE = {name: re.compile(w.closes) for name, w in _WRAPPERS.items()}
 _OPEN_ONE = {name: re.compile(w.opens) for name, w in _WRAPPERS.items()}
 _JSON_KEY = (
     "name|tool|tool_name|function|function_name|action|type|tool_calls|tool_uses|recipient_name|code|python|arguments|parameters"
-    "|id|thought|language|command"
+    "|id|thought|language|command|cells"
 )
 _JSON_START = re.compile(
     rf"""(?:(?<![^\n])[ \t]*\[?\s{{0,8}}|(?<=[\s:>]))(?P<brace>\{{)(?=\s{{0,8}}["'](?:{_JSON_KEY})["']\s{{0,8}}:)"""
