@@ -74,7 +74,7 @@ async def test_the_answer_its_evidence_and_the_files_are_there_by_name(tmp_path:
 async def test_nothing_of_this_machine_can_be_read_and_nobody_be_reached(tmp_path: Path) -> None:
     secret = tmp_path / "secret.txt"
     secret.write_text("of the host")
-    mine = os.getpid()
+    high = max(int(process.name) for process in Path("/proc").glob("[0-9]*"))  # no process of the sandbox has such a number
     found = await told(
         [
             f"open({str(secret)!r}).read()",
@@ -82,7 +82,7 @@ async def test_nothing_of_this_machine_can_be_read_and_nobody_be_reached(tmp_pat
             "open('/etc/shadow').read()",
             "import socket\nsocket.create_connection(('1.1.1.1', 53), timeout=2)",
             "import socket\nsocket.getaddrinfo('example.org', 80)",
-            f"import os\nos.kill({mine}, 0) if {mine} > 1000 else os.kill(1, 9)",
+            f"import os\nos.kill({high}, 0)",
             "import os\n[n for n in os.environ if 'KEY' in n or 'TOKEN' in n]",
             "open('/var/run/docker.sock')",
         ],
