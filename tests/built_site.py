@@ -1,4 +1,4 @@
-"""The documents as a site, built once for all tests that look at it."""
+"""The documents as a site, built once in each process for all tests that look at it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent
 @cache
 def site() -> Path:
     """Its folder. A warning of the build is an error, such as a link or an anchor that leads nowhere."""
-    folder = ROOT / "build/site-of-tests"
+    folder = ROOT / f"build/site-of-tests{os.environ.get('PYTEST_XDIST_WORKER', '')}"  # two may build at once
     command = [sys.executable, "-m", "mkdocs", "build", "--quiet", "--site-dir", str(folder)]
     done = subprocess.run(
         command, cwd=ROOT, env={**os.environ, "NO_MKDOCS_2_WARNING": "1"}, capture_output=True, text=True, check=False
