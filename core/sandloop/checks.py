@@ -14,7 +14,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sandloop.events import Check, CodeRan, Event, FileMade, FilesPreviewed, RunStarted
-from sandloop.numbers import DIGITS, EXPONENT, MAGNITUDE_WORDS, MAGNITUDES, decimal_readings, exponent, without_markup
+from sandloop.numbers import (
+    DIGITS,
+    EXPONENT,
+    MAGNITUDE_WORDS,
+    MAGNITUDES,
+    PERCENT_WORDS,
+    decimal_readings,
+    exponent,
+    without_markup,
+)
 from sandloop.store import FileStore
 
 MAX_EVIDENCE = 4_000_000
@@ -25,7 +34,7 @@ MAX_FILE, MAX_FILES = 1_000_000, 20
 _TEXTS = ("text/", "application/json")
 _NUMBER = re.compile(
     rf"(?<![\w.,])(?P<digits>{DIGITS})(?P<exponent>{EXPONENT})?"
-    rf"(?P<unit>\s?(?:%|percent\b|per cent\b|(?i:{MAGNITUDE_WORDS})\b|[kKmMB]\b))?"
+    rf"(?P<unit>\s?(?:{PERCENT_WORDS}|(?i:{MAGNITUDE_WORDS})\b|[kKmMB]\b))?"
 )
 _EVIDENCE_NUMBER = re.compile(r"[-−]?(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+\.?\d*|\.\d+)(?:[eE][-+]?\d{1,3})?")
 _FIRST = re.compile(r"(?:1st|2nd|3rd)\b")

@@ -34,11 +34,12 @@ _WHY_STOPPED = {
 
 
 def head_and_tail(text: str, limit: int, cut_before: int = 0) -> str:
-    """At most `limit` characters: the first three quarters and the last quarter, with a note between."""
+    """About `limit` characters: the first three quarters and the last quarter, with a note between. It never makes a text longer."""
     if len(text) <= limit:
         return text if not cut_before else f"{text}\n[{cut_before} bytes of the middle are left out]"
     head, tail = limit * 3 // 4, limit // 4
-    return f"{text[:head]}\n[{len(text) - head - tail + cut_before} characters are left out here]\n{text[-tail:]}"
+    short = f"{text[:head]}\n[{len(text) - head - tail + cut_before} characters are left out here]\n{text[-tail:]}"
+    return short if cut_before or len(short) < len(text) else text
 
 
 def describe_run(ran: CodeRan, files: Sequence[FileMade], *, previews: Sequence[Preview] = (), same_as_failed: bool = False) -> str:

@@ -26,7 +26,12 @@ MAGNITUDES = {
 """What a word behind a number multiplies it with, in lower case."""
 MAGNITUDE_WORDS = "|".join(sorted((word for word in MAGNITUDES if len(word) > 1), key=len, reverse=True))
 """Those that are more than a letter, as a pattern."""
-_LIST_MARKER = re.compile(r"(?im)^[^\S\n]*(?:#+[^\S\n]*|[-*+][^\S\n]+)?[*_]{0,2}(?:\(?\d{1,3}[.)]\s|step[ ]\d{1,3}[*_]{0,2}[:.)])")
+PERCENT_WORDS = r"%|percent\b|per cent\b"
+LIST_MARKER = re.compile(
+    r"(?im)^[^\S\n]*(?:#+[^\S\n]*|[-*+][^\S\n]+)?[*_]{0,2}"
+    r"(?:\(?\d{1,3}[.)][*_]{0,2}[^\S\n]+(?=\S)|step[ ]\d{1,3}[*_]{0,2}[:.)])"
+)
+"""What only counts the entries of a list, or the steps: `2.`, `**(2)**`, `## 2.`, `Step 2:`."""
 _RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻−", "0123456789+--")
 _TEN = re.compile(r"^[ ]?(?:[x×·]|\\times|\\cdot)[ ]?10\^?\{?|\}$")
 _FENCES = ("```", "~~~")
@@ -71,4 +76,4 @@ def without_markup(answer: str) -> str:
             fence = "" if fence else mark
         elif not fence:
             kept.append(line)
-    return _LIST_MARKER.sub("", "\n".join(kept))
+    return LIST_MARKER.sub("", "\n".join(kept))

@@ -182,7 +182,6 @@ class Sandbox:
         on_progress: OnProgress | None = None,
     ) -> None:
         self._sandbox = AsyncSandbox(limits=limits, packages=packages, options=options, on_progress=on_progress)
-        self._over = False
         self._background = Background(self, self._sandbox.close)
 
     def __enter__(self) -> Self:
@@ -265,8 +264,7 @@ class Sandbox:
     def close(self) -> None:
         """End it and leave nothing. Idempotent; also when nobody calls it, at the latest when the process ends."""
         self._background.close()
-        self._over = True
 
     def _check(self) -> None:
-        if self._over:
+        if not self._background.close.alive:
             raise UsageError("This sandbox was closed. Make another one.")

@@ -54,6 +54,7 @@ def test_numbers_that_were_seen_are_no_finding(answer: str, seen: str) -> None:
         ("1.3 million", "1234567", ["1.3 million"]),
         ("it was 73, then 74, then 73", "73", ["74"]),
         ("it is 99", "", ["99"]),
+        ("The days:\n23.\nThat is all.", "", ["23"]),
         ("in step 7 it was the 42nd", "", ["7", "42"]),
         ("am 06.03.2021", "2021-03-05", ["06"]),
         ("3.5×10^6", "3400000", ["3.5×10^6"]),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sandloop.context import CHARS_PER_TOKEN, fitted, size
@@ -53,6 +53,7 @@ def test_the_last_two_outputs_stay_whole_even_when_it_does_not_fit() -> None:
     assert [len(m.results[0].text) > 50_000 for m in runs] == [False] * 4 + [True] * 2
 
 
+@example([(3, 78)], 1)
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5_000)), max_size=6), st.integers(1, 5_000))
 def test_it_never_grows_nor_loses_a_message(questions: list[tuple[int, int]], tokens: int) -> None:
     messages = [m for i, (steps, output) in enumerate(questions) for m in exchange(f"q{i}", steps=steps, output=output)]

@@ -40,11 +40,11 @@ class Watching:
         self._in_place = InPlace(self._drawn, console)
 
     def __enter__(self) -> Self:
-        self._in_place.__enter__()
+        self._in_place.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._in_place.__exit__(kind, error, trace)
+        self._in_place.stop()
         if self._in_place.shows and self._ends_told:
             for progress in self.now.values():
                 self._say(progress.label, _end(progress, self._clock()) or "stopped")

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import TracebackType
-from typing import Self
 
 from rich.console import Console, RenderableType
 from rich.live import Live
 
 
 class InPlace:
-    """Shows what `drawn` returns, eight times a second, from enter to exit; then it is gone. `drawn` is called from a thread.
+    """Shows what `drawn` returns, eight times a second, from start to stop. `drawn` is called from a thread.
 
     Attributes:
         shows: Whether it does: only on a terminal that can move its cursor. Elsewhere the caller writes lines.
@@ -21,11 +19,12 @@ class InPlace:
         self.shows = console.is_terminal and not console.is_dumb_terminal
         self._live = Live(get_renderable=drawn, console=console, refresh_per_second=8, transient=True) if self.shows else None
 
-    def __enter__(self) -> Self:
+    def start(self) -> None:
+        """From now on."""
         if self._live is not None:
             self._live.start()
-        return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def stop(self) -> None:
+        """It is gone."""
         if self._live is not None:
             self._live.stop()

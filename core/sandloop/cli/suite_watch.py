@@ -35,11 +35,11 @@ class WatchingSuite:
         self._in_place = InPlace(self.drawn, console)
 
     def __enter__(self) -> Self:
-        self._in_place.__enter__()
+        self._in_place.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._in_place.__exit__(kind, error, trace)
+        self._in_place.stop()
 
     def told(self, question: str, label: str, event: Event) -> None:
         """An event of a run."""

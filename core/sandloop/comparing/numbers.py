@@ -25,8 +25,9 @@ MEMBERS_READ = 4
 ALIKE = 0.5
 """From here on, labels alone make two numbers one thing."""
 _EQUAL, _CLOSE, _NEITHER_COUNTED, _SOUGHT = 0.35, 0.1, 0.3, 1.2
-_ASKS_SHARE = re.compile(r"\b(?:share|proportion|fraction|percent|percentage|what part|ratio)\b", re.IGNORECASE)
-_ASKS_PERCENT = re.compile(r"\b(?:share|proportion|fraction|percent|percentage|what part)\b", re.IGNORECASE)
+_PART = "share|proportion|fraction|percent|percentage|what part"
+_ASKS_PART = re.compile(rf"\b(?:{_PART})\b", re.IGNORECASE)
+_ASKS_SHARE = re.compile(rf"\b(?:{_PART}|ratio)\b", re.IGNORECASE)
 _ASKS_COUNT = re.compile(r"\b(?:how many|number of|count)\b", re.IGNORECASE)
 _ASKS_DATE = re.compile(r"\b(?:when|(?:which|what) (?:date|day|year))\b", re.IGNORECASE)
 
@@ -226,8 +227,10 @@ def sought_kind(question: str) -> Callable[[Stated], bool] | None:
 
 def in_percent(numbers: list[Stated], question: str) -> list[Stated]:
     """The only number of an answer to a question for a share, as percent where it is over 1 and has no sign."""
-    (only,) = numbers if len(numbers) == 1 else (None,)
-    if only is None or only.unit.kind or only.counted or only.is_date or not _ASKS_PERCENT.search(question):
+    if len(numbers) != 1 or not _ASKS_PART.search(question):
+        return numbers
+    only = numbers[0]
+    if only.unit.kind or only.counted or only.is_date:
         return numbers
     return [replace(only, unit=PERCENT)] if all(1 < abs(r.value) <= 100 for r in only.readings) else numbers
 

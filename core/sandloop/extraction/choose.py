@@ -81,7 +81,7 @@ def _cells_of(block: Block) -> list[Cell]:
 
 
 def _code_of(block: Block, kind: TagKind) -> list[tuple[Runnable, str]]:
-    source = block.source if block.closed else without_prose(block.source)
+    source = block.source if block.closed or kind == "bash" else without_prose(block.source)
     match kind:
         case "python" if not (_is_diff(source) or _is_traceback(source)):
             return _listed(finish("python", source))

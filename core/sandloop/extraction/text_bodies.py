@@ -167,7 +167,7 @@ def _from_value(value: object, name: str, *, alone: bool, depth: int) -> list[tu
         return []
     fields: dict[str, object] = {str(k): v for k, v in cast("dict[Any, object]", value).items()}
     cells = fields.get("cells")
-    if isinstance(cells, list) and "cell_type" in str(cast("list[object]", cells)[:1])[:2_000]:
+    if isinstance(cells, list) and any(isinstance(c, dict) and "cell_type" in c for c in cast("list[object]", cells)[:1]):
         return _from_notebook(cast("list[object]", cells))
     for key in ("tool_calls", "tool_uses", "calls", "tool_call", "function_call", "function", "functionCall"):
         if isinstance(fields.get(key), (dict, list)):

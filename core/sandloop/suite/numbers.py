@@ -6,12 +6,20 @@ import math
 import re
 from dataclasses import dataclass
 
-from sandloop.numbers import DIGITS, EXPONENT, MAGNITUDES, decimal_readings, exponent
+from sandloop.numbers import (
+    DIGITS,
+    EXPONENT,
+    LIST_MARKER,
+    MAGNITUDE_WORDS,
+    MAGNITUDES,
+    PERCENT_WORDS,
+    decimal_readings,
+    exponent,
+)
 
 MAX_TEXT, MAX_NUMBERS = 1_000_000, 5_000
-_UNITS = r"%|percent\b|per cent\b|thousand\b|millions?\b|billions?\b|trillion\b|k\b|K\b|M\b|bn\b|Mio\b|Mrd\b"
+_UNITS = rf"{PERCENT_WORDS}|(?i:{MAGNITUDE_WORDS})\b|[kKM]\b"
 _NUMBER = re.compile(rf"(?<![\w.,])(?P<sign>[-−–]?)(?P<digits>{DIGITS})(?P<exponent>{EXPONENT})?(?P<unit>\s?(?:{_UNITS}))?")
-_LIST_MARKER = re.compile(r"(?m)^[ \t]*(?:#+[ \t]*)?\d{1,3}[.)][ \t]+(?=\S)")
 _FACTORS = {**MAGNITUDES, "%": 0.01, "percent": 0.01, "per cent": 0.01}
 
 
@@ -26,7 +34,7 @@ class Stated:
 def stated(answer: str) -> list[Stated]:
     """The numbers of `answer` in their order, without those that only count a list's entries."""
     found: list[Stated] = []
-    for match in _NUMBER.finditer(_LIST_MARKER.sub("", answer[:MAX_TEXT])):
+    for match in _NUMBER.finditer(LIST_MARKER.sub("", answer[:MAX_TEXT])):
         sign = -1.0 if match["sign"] else 1.0
         factor = _FACTORS.get((match["unit"] or "").strip().lower(), 1.0)
         values = [float(digits + exponent(match["exponent"])) * sign for digits in decimal_readings(match["digits"])]
