@@ -34,7 +34,7 @@ _WHY_STOPPED = {
 
 
 def head_and_tail(text: str, limit: int, cut_before: int = 0) -> str:
-    """About `limit` characters: the first three quarters and the last quarter, with a note between. It never makes a text longer."""
+    """About `limit` characters: the first three quarters and the last quarter, with a note between. Never longer than the text."""
     if len(text) <= limit:
         return text if not cut_before else f"{text}\n[{cut_before} bytes of the middle are left out]"
     head, tail = limit * 3 // 4, limit // 4
