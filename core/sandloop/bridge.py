@@ -7,7 +7,7 @@ import os
 import weakref
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import ExitStack, aclosing, suppress
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Literal, TypeAlias, TypeVar
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
@@ -112,7 +112,7 @@ def iterate(
     over = False
     try:
         while True:
-            match items.get():
+            match _next(items):
                 case ("item", item):
                     yield item
                 case ("call", work):
@@ -125,5 +125,12 @@ def iterate(
     finally:
         if not over:
             task.cancel()
-            while items.get()[0] != "end":
+            while _next(items)[0] != "end":
                 pass
+
+
+def _next(items: SimpleQueue[_Item[T]]) -> _Item[T]:
+    """The next item. It looks up once a second, since a signal that came just before the wait would not end it."""
+    while True:
+        with suppress(Empty):
+            return items.get(timeout=1)

@@ -19,6 +19,7 @@ import time
 from collections.abc import Generator
 from typing import Any
 
+from sandloop.signals import told_of_signals
 from sandloop_sandbox import handover
 from sandloop_sandbox.ahead import start
 from sandloop_sandbox.container import Container
@@ -95,19 +96,12 @@ class Holder:
 def signals_to_end() -> Generator[socket.socket]:
     """A socket that gets something to read when a signal asks this process to end.
 
-    An exception out of a signal handler would come anywhere, also while a lock is taken; and a signal that arrives just before the
-    process waits would wake nobody.
+    An exception out of a signal handler would come anywhere, also while a lock is taken.
     """
-    told, tell = socket.socketpair()
-    with told, tell:
-        tell.setblocking(False)
-        signal.set_wakeup_fd(tell.fileno(), warn_on_full_buffer=False)
+    with told_of_signals() as told:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, lambda number, frame: None)
-        try:
-            yield told
-        finally:
-            signal.set_wakeup_fd(-1)
+        yield told
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import subprocess
 import sys
+import textwrap
 import threading
 import weakref
 from collections.abc import AsyncGenerator
@@ -151,3 +152,32 @@ def test_a_session_that_may_ask_a_person_goes_when_it_is_dropped() -> None:
     del session
     gc.collect()
     assert there() is None
+
+
+def test_an_interrupt_that_ends_no_wait_is_heard_soon() -> None:
+    code = """
+        import asyncio, signal, threading, time
+        from sandloop.bridge import iterate
+
+        def elsewhere():
+            time.sleep(0.3)  # until the other one waits
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+            signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+
+        async def items():
+            yield 1
+            threading.Thread(target=elsewhere).start()
+            try:
+                await asyncio.sleep(60)
+            finally:
+                print("cleaned up")
+
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            for item in iterate(items):
+                pass
+        except KeyboardInterrupt:
+            print("interrupted")
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, timeout=20)
+    assert (done.stdout, done.stderr) == ("cleaned up\ninterrupted\n", "")

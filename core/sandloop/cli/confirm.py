@@ -11,6 +11,7 @@ from sandloop.display import Display
 from sandloop.errors import UsageError
 from sandloop.events import CodeWritten
 from sandloop.printable import printable
+from sandloop.terminal.asking import asked
 
 PROMPT = "Run it? [y]es, [n]o, [a]ll, [q]uit: "
 
@@ -57,6 +58,6 @@ def show(code: CodeWritten, console: Console) -> None:
 
 def _answer(console: Console) -> str:
     try:
-        return console.input(PROMPT, markup=False).strip().lower()
+        return asked(PROMPT, console).strip().lower()
     except EOFError:
         return "q"
