@@ -24,9 +24,9 @@ demo-compare: ## the same question to the embedded model, its recording and ever
 test: ## all tests: pure, over loopback servers, and with a real engine
 	@tools/set_up.sh compose chromium
 	@echo "test: pure, over loopback servers, and with bubblewrap"
-	@SANDLOOP_REQUIRE_DOCKER=1 $(VENV)/python -m pytest -n logical tests/unit tests/wire tests/bubblewrap
+	@tools/tests.sh -n logical tests/unit tests/wire tests/bubblewrap
 	@echo "test: with a real engine, and in a browser"
-	@SANDLOOP_REQUIRE_DOCKER=1 $(VENV)/python -m pytest tests/docker tests/browser
+	@tools/tests.sh tests/docker tests/browser
 
 bench: ## how fast the sandbox is, beside a bare limit and plain docker; ROUNDS=3 for a short look
 	@tools/set_up.sh
