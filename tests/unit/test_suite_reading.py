@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 
@@ -115,6 +116,9 @@ def test_words_that_other_readers_of_yaml_change_stay_text_as_they_are_written(w
         ("questions:\n  - question: !secret x\n", 2, "has the tag '!secret', which means nothing here"),
         ("questions: *nobody\n", 1, "is no YAML"),
         ("--- 1\n--- 2\n", 2, "is no YAML"),
+        ('questions:\n  - question: "half of a pair: \\uD83D"\n', 2, "questions[1].question has half of a character"),
+        ('questions:\n  - {question: x, "\\uDC00": x}\n', 2, "questions[1] has half of a character"),
+        ("questions:\n  - question: x\n    variables: {a: [b, c, b]}\n", 3, "variables.a has 'b' twice. Name each value once"),
     ],
 )
 def test_what_is_wrong_is_said_with_its_line_and_its_place(text: str, line: int, says: str) -> None:
@@ -147,6 +151,9 @@ def test_what_is_wrong_is_said_with_its_line_and_its_place(text: str, line: int,
         (f"python: '{'(' * 500}'", "is no Python"),
         ("python: '#'", "does not end with an expression"),
         ("nothing", "is no table"),
+        ("contains: '*'", "contains is '*'. Marks of bold and code don't count here; use 'regex'"),
+        ("contains: [a, '``']", "contains[2] is '``'"),
+        ("equals: '**.**'", "equals is '**.**'"),
     ],
 )
 def test_what_is_wrong_with_an_expectation_is_known_before_anything_is_asked(text: str, says: str) -> None:
@@ -195,6 +202,42 @@ questions:
 def test_a_variable_of_the_suite_multiplies_only_questions_that_use_it() -> None:
     suite = read("variables: {year: [1, 2]}\nquestions: [{question: 'In {{ year }}?'}, {question: Always}]\n")
     assert [q.id for q in suite.questions] == ["q1[year=1]", "q1[year=2]", "q2"]
+
+
+@pytest.mark.parametrize(
+    ("question", "expected", "asked"),
+    [
+        ("In which year?", "contains: year", 1),
+        ("In {{ years }}?", "contains: x", 1),
+        ("In which year?", "python: numbers == [years]", 1),
+        ("In which year?", 'contains: "{{year}}"', 2),
+        ("In which year?", "python: variables['year'] in numbers", 2),
+        ("In which year?", 'python: variables.get("year") in numbers', 2),
+    ],
+)
+def test_a_word_that_a_variable_of_the_suite_is_called_like_does_not_use_it(question: str, expected: str, asked: int) -> None:
+    entry = f"question: '{question}'\n    variables: {{years: 9}}\n    note: '{{{{year}}}}'\n    expected:\n      - {expected}\n"
+    assert len(read(f"variables: {{year: [1, 2]}}\nquestions:\n  - {entry}").questions) == asked
+
+
+def test_the_files_of_the_defaults_use_no_variable_where_a_question_has_its_own() -> None:
+    head = "variables: {year: [1, 2]}\ndefaults: {files: ['{{ year }}.csv']}\n"
+    suite = read(f"{head}questions: [{{question: Theirs}}, {{question: Own, files: [a.csv]}}]\n")
+    assert [q.files for q in suite.questions] == [("1.csv",), ("2.csv",), ("a.csv",)]
+
+
+@pytest.mark.parametrize("written", ["007", "3.10", "1e3", "+5", "-0", ".5", "True", "0x1F", "1_000", "12:30", "no"])
+def test_a_value_stands_in_a_text_as_it_is_written(written: str) -> None:
+    (question,) = read(f"questions: [{{question: '{{{{ a }}}}', variables: {{a: {written}}}}}]\n").questions
+    assert question.text == written
+
+
+def test_values_that_only_look_alike_as_numbers_are_questions_of_their_own() -> None:
+    suite = read("questions: [{id: v, question: 'Of {{ version }}?', variables: {version: [3.1, 3.10]}}]\n")
+    assert [(q.id, q.text) for q in suite.questions] == [
+        ("v[version=3.1]", "Of 3.1?"),
+        ("v[version=3.10]", "Of 3.10?"),
+    ]
 
 
 def test_what_a_value_brings_is_not_replaced_again() -> None:
@@ -251,6 +294,12 @@ def test_a_file_that_is_none_or_too_large_or_no_text_is_refused(tmp_path: Path) 
     for name, says in (("none", "No such file"), (".", "can't be read"), ("large", "is larger than"), ("bytes", "is not text")):
         with pytest.raises(BadFile, match=says):
             load_suite(tmp_path / (f"{name}.yaml" if name != "." else "."))
+
+
+def test_a_file_may_be_json_with_all_but_ascii_in_escapes() -> None:
+    plain = {"questions": [{"question": "Wie heiß? 🌡", "expected": [{"contains": "🌡"}]}]}
+    (question,) = read(json.dumps(plain)).questions
+    assert (question.text, question.expected[0].of) == ("Wie heiß? 🌡", ("🌡",))
 
 
 def test_a_byte_order_mark_is_no_part_of_the_file(tmp_path: Path) -> None:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from sandloop.errors import BadFile
-from sandloop.suite.model import Question, Suite, SuiteModel, Variable
+from sandloop.suite.model import Question, Suite, SuiteModel
 from sandloop.suite.reading_expected import expectation
 from sandloop.suite.tree import MAX_BYTES, Node, read_tree
 from sandloop.suite.typed import Table, filled, limits, listed, one_or_more, route, table, text, variable, whole
-from sandloop.suite.variables import count, product, suffix
+from sandloop.suite.variables import Value, count, in_braces, product, suffix
 
 MAX_QUESTIONS, MAX_MODELS, MAX_REPEAT = 1000, 50, 100
 _ROOT = ("description", "models", "repeat", "defaults", "variables", "questions")
@@ -20,7 +21,8 @@ _QUESTION = ("id", "question", "files", "variables", "expected", "note")
 _MODEL = ("model", "route", "limits")
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,49}")
-_Values = dict[str, tuple[Variable, ...]]
+_WORD = re.compile(r"\w+")
+_Values = dict[str, tuple[Value, ...]]
 
 
 def load_suite(path: str | Path) -> Suite:
@@ -109,6 +111,9 @@ def _variables(node: Node | None) -> list[_Values]:
             if not _NAME.fullmatch(name):
                 raise item.wrong("is no name for a variable", "Use letters, digits and '_'")
             values[name] = tuple(variable(value) for value in one_or_more(item))
+            times = Counter(value.text for value in values[name])
+            if twice := next((text for text, number in times.items() if number > 1), None):
+                raise item.wrong(f"has {twice[:80]!r} twice", "Name each value once")
         found.append(values)
     return found
 
@@ -121,30 +126,33 @@ def _questions(node: Node, fallback: str, shared: Sequence[_Values], files: Node
     group = text(row["id"]) if "id" in row else fallback
     if not _ID.fullmatch(group):
         raise row["id"].wrong(f"is {group[:80]!r}", "Use letters, digits, '-', '_' and '.', at most 80")
-    tables = _merged(shared, _variables(row.get("variables")), " ".join(_texts([node, *([files] if files else [])])))
+    parts = [item for name in ("question", "files", "expected") if (item := row.get(name, files if name == "files" else None))]
+    tables = _merged(shared, _variables(row.get("variables")), set(_used(parts)))
     if sum(count(values, MAX_QUESTIONS) for values in tables) > MAX_QUESTIONS:
         raise node.wrong(f"makes more than {MAX_QUESTIONS} questions of its variables", "Use fewer values")
-    varying = [name for name in tables[0] if len({value for values in tables for value in values.get(name, ())}) > 1]
+    varying = [name for name in tables[0] if len({value.text for values in tables for value in values.get(name, ())}) > 1]
     return [_question(row, group, files, values, varying) for one in tables for values in product(one)]
 
 
-def _merged(shared: Sequence[_Values], own: Sequence[_Values], texts: str) -> list[_Values]:
+def _merged(shared: Sequence[_Values], own: Sequence[_Values], used: Collection[str]) -> list[_Values]:
     """Of the suite's variables only those that the question uses: the others would ask the same again."""
-    tables = [{**{name: values for name, values in row.items() if name in texts}, **mine} for row in shared for mine in own]
+    tables = [{**{name: values for name, values in row.items() if name in used}, **mine} for row in shared for mine in own]
     return [row for place, row in enumerate(tables) if row not in tables[:place]]
 
 
-def _texts(nodes: Sequence[Node]) -> Iterator[str]:
+def _used(nodes: Iterable[Node]) -> Iterator[str]:
+    """What stands in braces; in Python, which finds the variables in a table, each word."""
     for node in nodes:
         if isinstance(node.value, dict):
-            yield from _texts(tuple(node.value.values()))
+            yield from _used(item for name, item in node.value.items() if name != "python")
+            yield from _WORD.findall(node.value["python"].text) if "python" in node.value else ()
         elif isinstance(node.value, tuple):
-            yield from _texts(node.value)
+            yield from _used(node.value)
         else:
-            yield node.text
+            yield from in_braces(node.text)
 
 
-def _question(row: Table, group: str, files: Node | None, values: dict[str, Variable], varying: Sequence[str]) -> Question:
+def _question(row: Table, group: str, files: Node | None, values: dict[str, Value], varying: Sequence[str]) -> Question:
     names = row.get("files", files)
     return Question(
         id=group + suffix(values, [name for name in varying if name in values]),
@@ -152,6 +160,6 @@ def _question(row: Table, group: str, files: Node | None, values: dict[str, Vari
         text=filled(row["question"], values),
         files=tuple(filled(item, values) for item in one_or_more(names)) if names is not None else (),
         expected=tuple(expectation(item, values) for item in listed(row["expected"])) if "expected" in row else (),
-        variables=values,
+        variables={name: value.value for name, value in values.items()},
         note=text(row["note"]) if "note" in row else "",
     )

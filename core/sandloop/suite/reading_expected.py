@@ -7,9 +7,11 @@ import re
 import warnings
 from collections.abc import Mapping
 
-from sandloop.suite.model import KINDS, Expectation, Kind, Variable
+from sandloop.suite.model import KINDS, Expectation, Kind
+from sandloop.suite.plain import folded, whole
 from sandloop.suite.tree import Node
 from sandloop.suite.typed import filled, number, one_or_more, table, text
+from sandloop.suite.variables import Value
 
 MAX_PATTERN = 2_000
 """Characters of a pattern or a piece of code."""
@@ -17,7 +19,7 @@ _KEYS = (*KINDS, "name", "tolerance")
 _ANY_OF: tuple[Kind, ...] = ("contains", "makes")
 
 
-def expectation(node: Node, values: Mapping[str, Variable]) -> Expectation:
+def expectation(node: Node, values: Mapping[str, Value]) -> Expectation:
     """What it expects, with the variables put in. Raises `BadSuite`."""
     row = table(node, _KEYS)
     kinds: list[Kind] = [kind for kind in KINDS if kind in row]
@@ -30,8 +32,10 @@ def expectation(node: Node, values: Mapping[str, Variable]) -> Expectation:
     if isinstance(wanted.value, tuple) and kind not in _ANY_OF:
         raise wanted.wrong("is a list", "Write one value, and another entry for another one")
     # Code is given the variables as data; braces in it are Python's.
-    of = [text(wanted)] if kind == "python" else [filled(item, values) for item in one_or_more(wanted)]
-    _check(kind, of[0], wanted)
+    items = one_or_more(wanted)
+    of = [text(wanted)] if kind == "python" else [filled(item, values) for item in items]
+    for one, item in zip(of, items, strict=True):
+        _check(kind, one, item)
     return Expectation(
         kind=kind,
         of=tuple(of),
@@ -40,7 +44,7 @@ def expectation(node: Node, values: Mapping[str, Variable]) -> Expectation:
     )
 
 
-def _tolerance(node: Node, values: Mapping[str, Variable]) -> float:
+def _tolerance(node: Node, values: Mapping[str, Value]) -> float:
     off = number(filled(node, values))
     if off is None or off < 0:
         raise node.wrong(f"is {node.text[:80]!r}", "Write a number of at least 0")
@@ -59,6 +63,8 @@ def _check_read(kind: Kind, of: str, node: Node) -> None:
     match kind:
         case "approx" if number(of) is None:
             raise node.wrong(f"is {of[:80]!r}", "Write a number, with a point before its decimals")
+        case "contains" | "equals" if not (folded if kind == "contains" else whole)(of):
+            raise node.wrong(f"is {of[:80]!r}", "Marks of bold and code don't count here; use 'regex'")
         case "regex":
             try:
                 re.compile(of)

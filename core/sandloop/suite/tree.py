@@ -104,10 +104,17 @@ class _Reader:
                 items = tuple(self.node(item, f"{place}[{number}]", depth + 1) for number, item in enumerate(node.value, 1))
                 return Node(items, place, line, "", self._file)
             case yaml.ScalarNode():
-                text = str(node.value)
+                text = self._text(node, place)
                 return Node(text if node.style else plain_value(text), place, line, text, self._file)
             case _:
                 raise TypeError(type(node))
+
+    def _text(self, node: yaml.ScalarNode, place: str) -> str:
+        try:  # JSON writes a character as two escapes
+            return str(node.value).encode("utf-16-le", "surrogatepass").decode("utf-16-le")
+        except UnicodeDecodeError:
+            why, do = "has half of a character", "Write all of it"
+            raise BadSuite(file=self._file, line=node.start_mark.line + 1, place=place, why=why, do=do) from None
 
     def _mapping(self, node: yaml.MappingNode, place: str, depth: int) -> dict[str, Node]:
         found: dict[str, Node] = {}
@@ -115,7 +122,7 @@ class _Reader:
             if not isinstance(key, yaml.ScalarNode):
                 why, do = "has a key that is no name", "Write names before the colons"
                 raise BadSuite(file=self._file, line=key.start_mark.line + 1, place=place, why=why, do=do)
-            name = str(key.value)[:MAX_NAME]
+            name = self._text(key, place)[:MAX_NAME]
             where = f"{place}.{name}" if place else name
             if name in found:
                 why, do = "stands there twice", "Keep one of the two"

@@ -9,9 +9,8 @@ from typing import TypeAlias, get_args
 from sandloop.errors import BadSetting
 from sandloop.limits import Limits
 from sandloop.settings import Route, checked_limit, nearest
-from sandloop.suite.model import Variable
 from sandloop.suite.tree import Node
-from sandloop.suite.variables import UnknownVariable, in_single_braces, put_in
+from sandloop.suite.variables import UnknownVariable, Value, in_single_braces, put_in
 
 MAX_TEXT = 50_000
 """Characters of a text."""
@@ -53,7 +52,7 @@ def text(node: Node) -> str:
     return node.text
 
 
-def filled(node: Node, values: Mapping[str, Variable]) -> str:
+def filled(node: Node, values: Mapping[str, Value]) -> str:
     """A text with the variables put in."""
     written = text(node)
     if single := in_single_braces(written, values):
@@ -73,11 +72,11 @@ def whole(node: Node, most: int) -> int:
     return node.value
 
 
-def variable(node: Node) -> Variable:
+def variable(node: Node) -> Value:
     """A value of a variable."""
     if node.value is None or isinstance(node.value, dict | tuple) or len(node.text) > MAX_TEXT:
         raise node.wrong("is no text and no number", "Write one value, or a flat list of them")
-    return node.value
+    return Value(node.value, node.text)
 
 
 def route(node: Node) -> Route:
