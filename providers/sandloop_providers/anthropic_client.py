@@ -14,6 +14,8 @@ from sandloop.errors import BadSetting, MissingKey
 from sandloop.limits import MB
 from sandloop.ports import Capabilities, ModelChoice
 from sandloop_providers.anthropic_errors import KEY_VARIABLES, NAME, fault_in_stream
+from sandloop_providers.anthropic_stream import ENDS
+from sandloop_providers.event_stream import payloads
 from sandloop_providers.untrusted import mapping
 
 if TYPE_CHECKING:
@@ -87,15 +89,18 @@ async def sent(
 
 async def _events(response: Any, key: str, decoder: Decoder | None) -> AsyncIterator[Mapping[str, Any]]:
     """The wire events as plain JSON. The SDK's own event classes would fill in and rename what they do not know."""
-    from anthropic import AsyncStream
-
-    async for raw in decoder(response.aiter_bytes()) if decoder else AsyncStream[Any].raw_events(response):
-        if not raw.data:
-            continue
-        event = mapping(json.loads(raw.data))
-        if event.get("type") == "error" or raw.event == "error":
+    pieces: AsyncIterator[bytes] = response.aiter_bytes()
+    async for name, payload in _decoded(decoder(pieces)) if decoder else payloads(pieces, ENDS):
+        event = {"type": name, **mapping(payload)}
+        if "error" in (event["type"], name) or event.get("error"):
             raise fault_in_stream(event, key=key)
         yield event
+
+
+async def _decoded(framed: AsyncIterator[Any]) -> AsyncIterator[tuple[str, object]]:
+    async for one in framed:
+        if one.data:
+            yield one.event or "", json.loads(one.data)
 
 
 async def ask_capabilities(client: AsyncAnthropic, model: str) -> Capabilities:

@@ -15,27 +15,12 @@ from sandloop.errors import (
     ProviderError,
     Unreachable,
 )
-from sandloop_providers.http_errors import by_status, plain, wait_of
+from sandloop_providers.http_errors import by_status, plain, status_in, wait_of
+from sandloop_providers.plain_http import said_in
 from sandloop_providers.untrusted import mapping
 
 NAME = "Anthropic"
 KEY_VARIABLES = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN")
-STATUS_OF = {
-    "invalid_request_error": 400,
-    "authentication_error": 401,
-    "billing_error": 402,
-    "permission_error": 403,
-    "not_found_error": 404,
-    "request_too_large": 413,
-    "rate_limit_error": 429,
-    "api_error": 500,
-    "timeout_error": 504,
-    "overloaded_error": 529,
-    "validationException": 400,  # these three are Bedrock's
-    "throttlingException": 429,
-    "serviceUnavailableException": 503,
-}
-"""An error inside a stream has a type and no status of its own: the HTTP answer was 200."""
 _ABOUT_CONTAINER = re.compile(r"\bcontainers?(_id)?\b", re.IGNORECASE)
 _ABOUT_FILE = re.compile(r"\bfiles?\b|file_", re.IGNORECASE)
 _GONE = re.compile(r"not[ _]found|expired|no longer|does not exist", re.IGNORECASE)
@@ -93,8 +78,8 @@ def fault_of(error: Exception, *, key: str) -> Fault:
 def fault_in_stream(event: Mapping[str, Any], *, key: str) -> Fault:
     """The facts of an `error` event inside a stream."""
     facts = mapping(event.get("error"))
-    kind, said = str(facts.get("type") or "error"), str(facts.get("message") or "no reason given")
-    return Fault("status", plain(f"{kind}: {said}", key), status=STATUS_OF.get(kind, 500))
+    kind, said = str(facts.get("type") or "error"), said_in(event) or "no reason given"
+    return Fault("status", plain(f"{kind}: {said}", key), status=status_in(facts, event) or 500)
 
 
 def error_of(

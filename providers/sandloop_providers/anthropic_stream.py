@@ -26,6 +26,7 @@ STOPS: dict[str, ReplyStop] = {
 """Every other reason is an end, `tool_use` too: the loop finds the code in the calls."""
 
 
+ENDS = ("message_stop",)
 REPLY_CHARS = 60_000_000
 """A reply of a million tokens has a tenth of this; more is a server that never ends."""
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
+from sandloop_providers.event_stream import payloads
 from sandloop_providers.http_errors import never_go_elsewhere, never_wait_long
 from sandloop_providers.server_models import on_this_machine
 
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 600.0
 """Between two pieces of a reply. A server on this machine may read a long prompt for longer, and the run has its own limit."""
-ANSWER_BYTES = 100_000_000
-"""Of an answer that comes in one piece."""
 HEADERS = ("accept", "accept-encoding", "connection", "content-length", "content-type", "host", "transfer-encoding", "user-agent")
 
 
@@ -50,15 +48,6 @@ def open_client(address: str, key: str, *, keeps_environment: bool = False) -> A
     return AsyncOpenAI(base_url=address, api_key=key, timeout=timeout, http_client=http)
 
 
-def parsed(body: bytes) -> object:
-    """The JSON of an answer. Raises `ValueError`, also for one that is nested beyond reason."""
-    try:
-        found: object = json.loads(body)
-    except RecursionError:
-        raise ValueError("the answer is nested too deep") from None
-    return found
-
-
 @asynccontextmanager
 async def sent(client: AsyncOpenAI, body: Mapping[str, Any]) -> AsyncGenerator[tuple[int, AsyncIterator[object]]]:
     """The request, sent: how often the SDK had to repeat it, and the chunks of its answer. Leaving it closes the connection."""
@@ -75,14 +64,5 @@ async def _chunks(response: Any) -> AsyncIterator[object]:
         raise ValueError(
             f"{response.url} answered with a web page; the address may lack a part like /v1, or a proxy answers for it"
         )
-    if "json" in kind:
-        body = b""
-        async for piece in response.iter_bytes():
-            body += piece
-            if len(body) > ANSWER_BYTES:
-                raise ValueError(f"the answer is longer than {ANSWER_BYTES} bytes")
-        yield parsed(body)
-        return
-    async for chunk in await response.parse():
-        to_dict = getattr(chunk, "to_dict", None)
-        yield to_dict(warnings=False) if to_dict is not None else cast("object", chunk)
+    async for _, chunk in payloads(response.iter_bytes()):
+        yield chunk

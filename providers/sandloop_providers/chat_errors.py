@@ -16,7 +16,7 @@ from sandloop.errors import (
     Refused,
     Unreachable,
 )
-from sandloop_providers.http_errors import by_status, plain, wait_of
+from sandloop_providers.http_errors import by_status, plain, status_in, wait_of
 
 SEARCHED_CHARS = 4_000
 """Of a server's answer, searched for what it refuses."""
@@ -66,11 +66,10 @@ def fault_of(error: Exception) -> Fault:
 
 
 def fault_from_body(body: object, *, status: int | None, wait: float | None = None, said: str = "") -> Fault:
-    """The facts of an error object. One inside a stream has no status of its own: OpenRouter puts one into `code`."""
+    """The facts of an error object. One inside a stream has no status of its own: it is read from its code or its type."""
     facts = _mapping(body)
     code = facts.get("code")
-    if status is None and isinstance(code, int) and not isinstance(code, bool) and 400 <= code < 600:
-        status = code
+    status = status_in(facts) if status is None else status
     generated = facts.get("failed_generation")
     told = (facts.get("message"), facts.get("detail"), facts.get("error"), body if isinstance(body, str) else "", said, body)
     message = next((t for t in told if t), "no reason given")

@@ -14,6 +14,7 @@ from typing import Any, TypeGuard, cast
 from sandloop.events import CodeDelta, Event, ReplyEnded, ReplyStop, Text, Thinking, ToolCall, Usage
 from sandloop_providers.chat_errors import Fault, fault_from_body
 from sandloop_providers.chat_wire import FAMILY, assistant_message, code_of, tool_name
+from sandloop_providers.http_errors import status_in
 from sandloop_providers.thoughts import ThoughtSplitter
 
 REPLY_CHARS = 20_000_000
@@ -71,7 +72,7 @@ class Reading:
             raise Fault("unreadable", f"a piece of the stream is {type(chunk).__name__}, not an object")
         whole = _mapping(cast("object", chunk))
         if whole.get("error"):
-            raise fault_from_body(whole["error"], status=None)
+            raise fault_from_body(whole["error"], status=status_in(_mapping(whole["error"]), whole))
         if "choices" not in whole and (whole.get("detail") or whole.get("object") == "error"):
             raise fault_from_body(whole, status=None)
         self.model = _text(whole.get("model")) or self.model

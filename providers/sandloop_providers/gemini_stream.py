@@ -16,6 +16,7 @@ from typing import Any
 
 from sandloop.events import CodeRan, CodeWritten, Event, ReplyEnded, ReplyStop, Text, Thinking, ToolCall, Usage
 from sandloop_providers.gemini_wire import NATIVE
+from sandloop_providers.http_errors import status_in
 from sandloop_providers.plain_http import Fault, said_in
 from sandloop_providers.remote_runs import PICTURE_TYPES, Inline, error_in, head_and_tail
 from sandloop_providers.untrusted import mapping, rows, text
@@ -54,9 +55,7 @@ class Reading:
             raise Fault("unreadable", f"a piece of the stream is {type(chunk).__name__}, not an object")
         whole = mapping(chunk)  # pyright: ignore[reportUnknownArgumentType]
         if whole.get("error"):
-            facts = mapping(whole["error"])
-            status = facts.get("code")
-            raise Fault("status", said_in(whole), status=status if isinstance(status, int) else 500, body=whole)
+            raise Fault("status", said_in(whole), status=status_in(mapping(whole["error"]), whole) or 500, body=whole)
         self.model = text(whole.get("modelVersion")) or self.model
         self._usage = mapping(whole.get("usageMetadata")) or self._usage
         if blocked := text(mapping(whole.get("promptFeedback")).get("blockReason")):

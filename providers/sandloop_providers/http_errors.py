@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sandloop.errors import BadReply, KeyRefused, ModelNotFound, Overloaded, ProviderError, RateLimited
 
@@ -19,6 +19,27 @@ SAID_CHARS = 300
 DAY = 86_400
 LONGEST_WAIT = 30.0
 """Before a request is sent again. A server that asks for more is told to the user instead, who would see nothing happen."""
+STATUS_OF = {
+    "invalid_request_error": 400,
+    "validationException": 400,
+    "authentication_error": 401,
+    "invalid_api_key": 401,
+    "billing_error": 402,
+    "permission_error": 403,
+    "not_found_error": 404,
+    "model_not_found": 404,
+    "request_too_large": 413,
+    "rate_limit_error": 429,
+    "rate_limit_exceeded": 429,
+    "insufficient_quota": 429,
+    "throttlingException": 429,
+    "api_error": 500,
+    "server_error": 500,
+    "serviceUnavailableException": 503,
+    "timeout_error": 504,
+    "overloaded_error": 529,
+}
+"""What Anthropic, OpenAI and Bedrock (in camel case) call an error inside a stream, where the HTTP answer was 200."""
 _SPENT = re.compile(r"credit balance|insufficient[ _](?:balance|quota|funds)|billing|quota", re.IGNORECASE)
 """Accounts without money are told so with 400 by some."""
 
@@ -46,6 +67,17 @@ def by_status(
             return Overloaded(provider=provider, status=status, said=said)
         case _:
             return BadReply(provider=provider, said=said)
+
+
+def status_in(*facts: Mapping[str, Any]) -> int | None:
+    """The status that an error object stands for: a number in its code, or a known name; None when none of them tells it."""
+    for told in (found.get(name) for found in facts for name in ("code", "type")):
+        number = int(told) if isinstance(told, str) and re.fullmatch(r"[45]\d\d", told) else told
+        if isinstance(number, int) and not isinstance(number, bool) and 400 <= number < 600:
+            return number
+        if isinstance(told, str) and told in STATUS_OF:
+            return STATUS_OF[told]
+    return None
 
 
 def plain(said: str, key: str) -> str:

@@ -21,7 +21,7 @@ from sandloop.events import Event, FileMade, Noted, Retried
 from sandloop.ports import Capabilities, Turn
 from sandloop_providers.chat import Chat
 from sandloop_providers.http_errors import by_status, plain
-from sandloop_providers.mistral_stream import INTERPRETER, NATIVE_RULES, Reading, ToolFile, native_inputs
+from sandloop_providers.mistral_stream import ENDS, INTERPRETER, NATIVE_RULES, Reading, ToolFile, native_inputs
 from sandloop_providers.plain_http import Fault, Http, events
 from sandloop_providers.prices import priced
 from sandloop_providers.server_models import shown
@@ -74,7 +74,7 @@ class Mistral:
                     yield Retried(
                         reason=f"{NAME} did not answer at first, so the request was sent again; its code may have run twice"
                     )
-                async for wire in events(response):
+                async for wire in events(response, ENDS):
                     for event in reading.take(wire):
                         yield event
         except Fault as error:

@@ -11,12 +11,14 @@ from typing import Any, cast
 
 from sandloop.conversation import Asked, Message, Ran, Said
 from sandloop.events import CodeRan, CodeWritten, Event, ReplyEnded, Text, Thinking, Usage
+from sandloop_providers.http_errors import status_in
 from sandloop_providers.plain_http import Fault, said_in
 from sandloop_providers.remote_runs import error_in, head_and_tail
 from sandloop_providers.untrusted import mapping, rows, text
 
 NATIVE = "mistral-native"
 INTERPRETER = "code_interpreter"
+ENDS = ("conversation.response.done", "conversation.response.error")
 REPLY_CHARS = 20_000_000
 NATIVE_RULES = """\
 You answer questions by running Python with your code interpreter.
@@ -70,16 +72,13 @@ class Reading:
             case "conversation.response.done":
                 self._usage, self.over = mapping(wire.get("usage")) or self._usage, True
             case "conversation.response.error":
-                code = wire.get("code")
-                raise Fault(
-                    "status", said_in(wire) or "no reason given", status=code if isinstance(code, int) and code >= 400 else 500
-                )
+                raise _fault(wire)
             case _ if isinstance(wire.get("outputs"), list):  # a whole answer
                 for output in rows(wire["outputs"]):
                     yield from self.take(output)
                 self._usage, self.over = mapping(wire.get("usage")), True
-            case _ if wire.get("object") == "error":
-                raise Fault("status", said_in(wire) or "no reason given", status=500)
+            case _ if wire.get("object") == "error" or wire.get("error"):
+                raise _fault(wire)
             case _:  # beginnings, hand-offs, and whatever comes to be sent beside them
                 self.model = text(wire.get("model")) or self.model
 
@@ -178,6 +177,10 @@ def _code_in(arguments: str) -> str:
     except ValueError:
         return arguments
     return text(mapping(found).get("code")) or arguments
+
+
+def _fault(wire: Mapping[str, Any]) -> Fault:
+    return Fault("status", said_in(wire) or "no reason given", status=status_in(mapping(wire.get("error")), wire) or 500)
 
 
 def _count(value: object) -> int:

@@ -9,14 +9,15 @@ from __future__ import annotations
 import json
 import random
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import anyio
 
-from sandloop_providers.http_errors import LONGEST_WAIT, wait_of
+from sandloop_providers.event_stream import payloads
+from sandloop_providers.http_errors import LONGEST_WAIT, never_go_elsewhere, wait_of
 from sandloop_providers.server_models import on_this_machine
 from sandloop_providers.untrusted import mapping
 
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 600.0
 ANSWER_BYTES = 100_000_000
-LINE_BYTES = 60_000_000
-"""Of one event: a picture may come in one."""
 RETRIES = 2
 AGAIN = frozenset({408, 409, 429, 500, 502, 503, 504})
 _DELAY = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)s")
@@ -68,7 +67,11 @@ class Http:
             timeout = httpx2.Timeout(READ_SECONDS, connect=CONNECT_SECONDS)
             # No proxy for this machine's own servers, whatever the proxy variables say.
             self._client = httpx2.AsyncClient(
-                timeout=timeout, trust_env=not on_this_machine(self.address), headers=dict(self.headers)
+                timeout=timeout,
+                trust_env=not on_this_machine(self.address),
+                headers=dict(self.headers),
+                follow_redirects=True,
+                event_hooks={"response": [never_go_elsewhere]},
             )
         return self._client
 
@@ -121,38 +124,19 @@ def _worth_another(fault: Fault) -> bool:
     return fault.kind == "connection" or fault.status in AGAIN
 
 
-async def events(response: httpx2.Response) -> AsyncIterator[Any]:
-    """The payloads of an event stream; one, when the server answers in one piece. Raises `Fault` for what is no JSON."""
-    if "event-stream" not in response.headers.get("content-type", ""):
-        whole = _parsed(await _whole(response))
-        for one in cast("list[object]", whole) if isinstance(whole, list) else [whole]:
-            yield one
-        return
-    data: list[str] = []
-    async for line in _lines(response):
-        if line.startswith("data:"):
-            data.append(line[5:].removeprefix(" "))
-        elif not line and data:
-            payload, data = "\n".join(data), []
-            if payload.strip() != "[DONE]":
-                yield _parsed(payload.encode())
-    if data and "\n".join(data).strip() != "[DONE]":
-        yield _parsed("\n".join(data).encode())
+async def events(response: httpx2.Response, ends: Collection[str] = ()) -> AsyncGenerator[Any]:
+    """The payloads of an event stream; one, when the server answers in one piece. Raises `Fault` for what is no JSON.
 
-
-async def _lines(response: httpx2.Response) -> AsyncIterator[str]:
-    buffer = bytearray()
-    async for piece in response.aiter_bytes():
-        buffer += piece
-        *complete, rest = bytes(buffer).split(b"\n") if b"\n" in piece else [bytes(buffer)]
-        if complete:
-            buffer = bytearray(rest)
-        if len(buffer) > LINE_BYTES:
-            raise Fault("unreadable", f"an event is longer than {LINE_BYTES} bytes")
-        for line in complete:
-            yield line.rstrip(b"\r").decode("utf-8", "replace")
-    if buffer:
-        yield bytes(buffer).decode("utf-8", "replace")
+    Args:
+        ends: Types of events after which nothing is waited for.
+    """
+    try:
+        async for _, payload in payloads(response.aiter_bytes(), ends):
+            yield payload
+    except RecursionError:
+        raise Fault("unreadable", "the answer is nested too deep") from None
+    except ValueError as error:
+        raise Fault("unreadable", str(error)) from None
 
 
 async def _whole(response: httpx2.Response) -> bytes:

@@ -26,14 +26,15 @@ from sandloop.ports import Capabilities, Turn
 from sandloop.prompts import local_instructions
 from sandloop_providers import responses_wire as wire
 from sandloop_providers.chat import Chat, picture_urls, reported_cost
-from sandloop_providers.chat_client import ANSWER_BYTES, open_client, parsed
+from sandloop_providers.chat_client import open_client
 from sandloop_providers.chat_errors import Fault, error_of, fault_of
 from sandloop_providers.container_time import ContainerClock, Rate
+from sandloop_providers.event_stream import payloads
 from sandloop_providers.http_errors import plain
 from sandloop_providers.prices import priced
 from sandloop_providers.responses_container import RemoteContainer
 from sandloop_providers.responses_session import SessionContainer
-from sandloop_providers.responses_stream import Reading
+from sandloop_providers.responses_stream import ENDS, Reading
 from sandloop_providers.server_models import shown
 
 if TYPE_CHECKING:
@@ -275,14 +276,5 @@ async def _sent(client: AsyncOpenAI, body: Mapping[str, Any]) -> AsyncGenerator[
 
 async def _events(response: Any) -> AsyncIterator[object]:
     """The wire events as plain JSON, before the SDK's classes fill in and rename what they do not know."""
-    if "json" in response.headers.get("content-type", ""):
-        body = b""
-        async for piece in response.iter_bytes():
-            body += piece
-            if len(body) > ANSWER_BYTES:
-                raise ValueError(f"the answer is longer than {ANSWER_BYTES} bytes")
-        yield parsed(body)
-        return
-    async for event in await response.parse():
-        to_dict = getattr(event, "to_dict", None)
-        yield to_dict(warnings=False) if to_dict is not None else event
+    async for _, event in payloads(response.iter_bytes(), ENDS):
+        yield event

@@ -14,6 +14,7 @@ from typing import Any
 from sandloop.events import CodeDelta, CodeRan, Event, ReplyEnded, ReplyStop, Text, Thinking, ToolCall, Usage
 from sandloop_providers.chat_errors import Fault, fault_from_body
 from sandloop_providers.chat_wire import code_of
+from sandloop_providers.http_errors import status_in
 from sandloop_providers.remote_runs import Inline
 from sandloop_providers.responses_items import (
     Cited,
@@ -28,6 +29,7 @@ from sandloop_providers.responses_items import (
 )
 from sandloop_providers.untrusted import mapping, rows, text
 
+ENDS = ("response.completed", "response.incomplete", "response.failed", "response.cancelled")
 REPLY_CHARS = 60_000_000
 """Pictures come inside the stream. More is a server that never ends."""
 
@@ -82,12 +84,14 @@ class Reading:
             case "response.output_item.done":
                 self.began = True
                 yield from self._done(mapping(wire.get("item")))
-            case "response.completed" | "response.incomplete" | "response.failed" | "response.cancelled":
+            case _ if kind in ENDS:
                 yield from self._end(mapping(wire.get("response")))
             case "error":
                 raise fault_from_body(mapping(wire.get("error")) or wire, status=None)
             case _ if wire.get("object") == "response":  # a server that ignores `stream` answers with the whole
                 yield from self._end(wire)
+            case _ if wire.get("error"):
+                raise fault_from_body(wire["error"], status=status_in(mapping(wire["error"]), wire))
             case _:  # beginnings, progress, and whatever comes to be sent beside them
                 pass
 
