@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import subprocess
 import sys
 import time
+from collections import Counter
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -308,6 +310,23 @@ def _seconds(text: str) -> float:
         return time.process_time() - start
 
     return min(once(), once())
+
+
+@pytest.mark.parametrize(("before", "after"), [("```python\n", ""), ("```python\n", "\n```"), ("import os\n", "")])
+def test_long_code_is_parsed_once(before: str, after: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parsing is most of the time, and every rule asks for the tree."""
+    parsed: list[str] = []
+    parse = ast.parse
+
+    def counted(source: str) -> ast.Module:
+        parsed.append(source)
+        return parse(source)
+
+    monkeypatch.setattr(ast, "parse", counted)
+    code = "total = total + df['a'].sum() * 2\nprint(total)\n" * 1_000
+
+    assert said(before + code + after).cells
+    assert Counter(map(len, parsed)).most_common(1)[0][1] == 1
 
 
 @pytest.mark.parametrize("unit", ["`", "{", "<tool_call>", "a b\n", "```\n", '{"name": "python", "arguments": {"code": "'])

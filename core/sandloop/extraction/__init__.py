@@ -15,6 +15,7 @@ from sandloop.extraction import text_calls
 from sandloop.extraction.calls import read_calls
 from sandloop.extraction.cells import Cell, Extraction, Found, Runnable
 from sandloop.extraction.choose import Situation, from_fences
+from sandloop.extraction.language import parse
 from sandloop.extraction.source import plain_text
 from sandloop.extraction.thinking import without_thinking
 
@@ -31,6 +32,13 @@ def extract(reply: ReplyEnded, *, tools_in_use: bool = False, already_ran: Colle
     """
     if reply.stop == "refusal":
         return Extraction(why="the model refused")
+    try:
+        return _read(reply, tools_in_use=tools_in_use, already_ran=already_ran)
+    finally:
+        parse.cache_clear()
+
+
+def _read(reply: ReplyEnded, *, tools_in_use: bool, already_ran: Collection[str]) -> Extraction:
     cut = reply.stop == "length"
     cells, cut_off = read_calls(reply.calls, cut=cut)
     if cells or cut_off:

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from sandloop.events import ToolCall
 from sandloop.extraction.arguments import Argument, code_in, load
 from sandloop.extraction.cells import Cell, Runnable
-from sandloop.extraction.language import ToolKind, acts, parse, tag_kind, tool_kind, tool_language
+from sandloop.extraction.language import acts, parse, tool_language
 from sandloop.extraction.source import fence_tag, finish, plain_text
+from sandloop.extraction.tags import ToolKind, tag_kind, tool_kind
 
 _SPECIAL = re.compile(r"(?:<\|(?:im_end|eot_id|eom_id|end|call|return|endoftext)\|>|</s>|</?tool_call>|<｜end▁of▁sentence｜>)$")
 

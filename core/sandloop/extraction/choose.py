@@ -11,9 +11,11 @@ from sandloop.extraction.cells import Cell, Found, Runnable
 from sandloop.extraction.fences import Block, blocks, relaxed
 from sandloop.extraction.inner_fences import kept_whole
 from sandloop.extraction.intent import around, resolves, says_done
-from sandloop.extraction.language import TagKind, acts, imports, is_script, looks_like_shell, parse, tag_kind
+from sandloop.extraction.language import acts, imports, is_script, parse
 from sandloop.extraction.other_fences import as_fences
+from sandloop.extraction.shell import is_commands, looks_like_shell
 from sandloop.extraction.source import finish, is_install, without_shell_prompts
+from sandloop.extraction.tags import TagKind, tag_kind
 from sandloop.extraction.unclosed import without_prose
 
 LONG_PROSE = 400
@@ -86,7 +88,7 @@ def _code_of(block: Block, kind: TagKind) -> list[tuple[Runnable, str]]:
         case "python" if not (_is_diff(source) or _is_traceback(source)):
             return _listed(finish("python", source))
         case "bash" if not _is_diff(source):
-            return _listed(finish("python" if imports(source) else "bash", source))
+            return _listed(finish("python" if imports(source) and not looks_like_shell(source) else "bash", source))
         case "console":
             commands = without_shell_prompts(source)
             return _listed(finish("bash", commands)) if commands else []
@@ -94,6 +96,8 @@ def _code_of(block: Block, kind: TagKind) -> list[tuple[Runnable, str]]:
             return _listed(finish("python", source))
         case "none":
             return _untagged(source)
+        case "word":
+            return [cell for cell in _untagged(source) if cell[0] == "python" and is_script(cell[1])]
         case _:
             return []
 
@@ -101,9 +105,9 @@ def _code_of(block: Block, kind: TagKind) -> list[tuple[Runnable, str]]:
 def _untagged(source: str) -> list[tuple[Runnable, str]]:
     if _is_diff(source):
         return []
-    cell = finish("python", source)
+    cell = finish("bash" if is_commands(source) else "python", source)
     if cell and cell[0] == "bash":
-        return [cell] if source.lstrip().startswith("%%") or looks_like_shell(cell[1]) else []
+        return [cell] if source.lstrip().startswith("%%") or looks_like_shell(source.lstrip("! \n")) or is_commands(source) else []
     return _listed(cell) if cell and acts(cell[1]) else []
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from sandloop.extraction.language import tag_kind
+from sandloop.extraction.tags import CODE_IN_INFO, tag_kind
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
@@ -194,6 +194,8 @@ def _opens(opening: re.Match[str]) -> bool:
 
 def _split_info(info: str) -> tuple[str, str]:
     """The tag, and code that stands behind it on the same line."""
-    tag, _, rest = info.strip().partition(" ")
-    code = re.match(r"(?:import|from)\s+\w|print\(", rest)
-    return (tag, rest) if code else (info.strip(), "")
+    info = info.strip()
+    if CODE_IN_INFO.match(info):
+        return "", info
+    tag, _, rest = info.partition(" ")
+    return (tag, rest) if CODE_IN_INFO.match(rest) else (info, "")

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 
-from sandloop.extraction.language import TagKind, parse, tag_kind
+from sandloop.extraction.language import parse
 from sandloop.extraction.source import HEREDOC
+from sandloop.extraction.tags import TagKind, tag_kind
 
 MOST_CHARS = 100_000
 MOST_BLOCKS = 4

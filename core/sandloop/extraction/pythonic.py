@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from sandloop.extraction.calls import code_of
 from sandloop.extraction.cells import Runnable
-from sandloop.extraction.language import parse, tool_kind
+from sandloop.extraction.language import parse
+from sandloop.extraction.tags import tool_kind
 
 
 def unwrapped(source: str) -> list[tuple[Runnable, str]]:

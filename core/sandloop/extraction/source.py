@@ -18,7 +18,9 @@ from collections.abc import Callable
 from itertools import pairwise
 
 from sandloop.extraction.cells import Runnable
-from sandloop.extraction.language import parse, tag_kind
+from sandloop.extraction.language import parse
+from sandloop.extraction.shell import is_commands, names_shell
+from sandloop.extraction.tags import tag_kind
 
 MEND_CHARS = 200_000
 """Longer sources are run as they stand: nothing longer was ever seen that a mend would have saved."""
@@ -44,12 +46,10 @@ def finish(language: Runnable, source: str) -> tuple[Runnable, str] | None:
 
 
 def _trimmed(source: str) -> str:
-    lines = source.split("\n")
-    while lines and not lines[0].strip():
-        del lines[0]
-    while lines and not lines[-1].strip():
-        del lines[-1]
-    return "\n".join(lines)
+    blank = re.match(r"(?:[^\S\n]*\n)*", source)
+    source = source[blank.end() :] if blank else source
+    end = source.find("\n", len(source.rstrip()))
+    return source if end < 0 else source[:end]
 
 
 def _python(source: str) -> tuple[Runnable, str] | None:
@@ -57,10 +57,14 @@ def _python(source: str) -> tuple[Runnable, str] | None:
     while rest and first.strip().lower() in ("python", "py", "python3", "copy code", "copy"):
         source = _trimmed(rest)
         first, _, rest = source.partition("\n")
+    if names_shell(source):
+        return "bash", source
     if len(source) > MEND_CHARS or parse(source) is not None:
         return "python", source
     if language_flip := _cell_magic(source):
         return language_flip
+    if is_commands(source):
+        return "bash", source
     for announced in (_without_tags, without_fence, _without_prompts, textwrap.dedent):
         source = _trimmed(announced(source))
     if not source or parse(source) is not None:

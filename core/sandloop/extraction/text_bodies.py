@@ -10,8 +10,9 @@ from sandloop.extraction import pythonic
 from sandloop.extraction.arguments import load
 from sandloop.extraction.calls import code_of
 from sandloop.extraction.cells import Runnable
-from sandloop.extraction.language import acts, parse, tool_kind
+from sandloop.extraction.language import acts, parse
 from sandloop.extraction.source import fence_tag, finish, without_fence
+from sandloop.extraction.tags import tool_kind
 
 MOST_CALLS = 64
 """Calls read from one reply; more is noise, and each costs time."""

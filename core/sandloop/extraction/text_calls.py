@@ -17,7 +17,7 @@ from sandloop.extraction.arguments import REPAIR_CHARS
 from sandloop.extraction.cells import Cell, Found, Runnable
 from sandloop.extraction.channels import split
 from sandloop.extraction.fences import Block, Shield, shields
-from sandloop.extraction.language import tool_kind
+from sandloop.extraction.tags import tool_kind
 from sandloop.extraction.text_bodies import BAR, LOW, MOST_CALLS, PREFIX, from_json, inside
 
 
