@@ -16,6 +16,7 @@ ASK = """
     from rich.console import Console
     from sandloop.terminal.asking import asked
 
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background of a shell it is ignored
     if "elsewhere" in sys.argv:  # the signal goes to a thread that does nothing, and ends no call of this one
         threading.Thread(target=threading.Event().wait, daemon=True).start()
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})

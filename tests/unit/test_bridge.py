@@ -172,6 +172,7 @@ def test_an_interrupt_that_ends_no_wait_is_heard_soon() -> None:
             finally:
                 print("cleaned up")
 
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background of a shell it is ignored
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             for item in iterate(items):
