@@ -11,7 +11,7 @@ from sandloop.extraction.cells import Cell, Found, Runnable
 from sandloop.extraction.fences import Block, blocks, relaxed
 from sandloop.extraction.inner_fences import kept_whole
 from sandloop.extraction.intent import around, resolves, says_done
-from sandloop.extraction.language import acts, imports, is_script, parse
+from sandloop.extraction.language import acts, does_nothing, imports, is_script, parse
 from sandloop.extraction.other_fences import as_fences
 from sandloop.extraction.shell import is_commands, looks_like_shell
 from sandloop.extraction.source import finish, is_install, without_shell_prompts
@@ -43,7 +43,7 @@ def from_fences(text: str, situation: Situation) -> Found:
     if found or found.why:
         return found
     bare = _bare(text, strict, situation)
-    if not bare and not strict and (fenced := as_fences(text)) is not None:
+    if not bare and not any(b.source.strip() for b in strict) and (fenced := as_fences(text)) is not None:
         return _choose(blocks(fenced), fenced, situation)
     return bare
 
@@ -85,7 +85,7 @@ def _cells_of(block: Block) -> list[Cell]:
 def _code_of(block: Block, kind: TagKind) -> list[tuple[Runnable, str]]:
     source = block.source if block.closed or kind == "bash" else without_prose(block.source)
     match kind:
-        case "python" if not (_is_diff(source) or _is_traceback(source)):
+        case "python" if not (_is_diff(source) or _is_traceback(source) or does_nothing(source)):
             return _listed(finish("python", source))
         case "bash" if not _is_diff(source):
             return _listed(finish("python" if imports(source) and not looks_like_shell(source) else "bash", source))
@@ -107,7 +107,8 @@ def _untagged(source: str) -> list[tuple[Runnable, str]]:
         return []
     cell = finish("bash" if is_commands(source) else "python", source)
     if cell and cell[0] == "bash":
-        return [cell] if source.lstrip().startswith("%%") or looks_like_shell(source.lstrip("! \n")) or is_commands(source) else []
+        announced = source.lstrip().startswith("%%") or (source.lstrip().startswith("!") and looks_like_shell(cell[1]))
+        return [cell] if announced or is_commands(source) else []
     return _listed(cell) if cell and acts(cell[1]) else []
 
 
@@ -123,8 +124,14 @@ def _is_diff(source: str) -> bool:
     return bool(marked and re.search(r"^-", source, re.M) and re.search(r"^\+", source, re.M)) and parse(source) is None
 
 
+_TRACEBACK = re.compile(
+    r"\s*(?:-{20,}\s*\n)?(?:[\w.]+(?:Error|Exception)\s+)?Traceback \(most recent call last\)"
+    r"|\s*File \"[^\"\n]+\", line \d+|\s*[\w.]+(?:Error|Exception|Warning): [^\n]*\s*\Z"
+)
+
+
 def _is_traceback(source: str) -> bool:
-    return source.lstrip().startswith("Traceback (most recent call last):")
+    return bool(_TRACEBACK.match(source))
 
 
 def _not_meant(block: Block, cells: list[Cell], prose: str, done: bool, situation: Situation, ran: frozenset[str]) -> str:
@@ -133,7 +140,8 @@ def _not_meant(block: Block, cells: list[Cell], prose: str, done: bool, situatio
     something_ran = bool(ran) or situation.tools_in_use
     first = block.source.lstrip().split("\n", 1)[0].lower()
     if intent == "never" or re.match(
-        r"#\s*(?:do not|don't) (?:run|execute)|#\s*(?:pseudo-?code|(?:example |sample |expected )?output\b)", first
+        r"#\s*(?:do not|don't) (?:run|execute)|#\|\s*eval:\s*false|#\s*(?:pseudo-?code|(?:example |sample |expected )?output\b)",
+        first,
     ):
         return "the reply says not to run it"
     if intent == "used":
@@ -143,6 +151,8 @@ def _not_meant(block: Block, cells: list[Cell], prose: str, done: bool, situatio
         shows_value or not block.info or (parse(cells[0].source) is None and not imports_anything(cells[0].source))
     ):
         return "it shows output"
+    if not something_ran and _LEFT_OUT.search(block.source[:50_000]):
+        return "it leaves out a part of the code"
     if resolves(block.before):
         return ""
     if something_ran and intent == "offered":
@@ -154,6 +164,14 @@ def _not_meant(block: Block, cells: list[Cell], prose: str, done: bool, situatio
     if situation.tools_in_use and ((intent == "said" and prose.strip()) or len(block.after.strip()) > LONG_PROSE):
         return "the reply explains, and this model calls tools when it wants code to run"
     return ""
+
+
+_LEFT_OUT = re.compile(
+    r"^[ \t]*#[ \t]*(?:\.{3}|…)[^\n]{0,40}\b(?:existing|rest|remaining|previous|same|unchanged|above|earlier)\b[^\n]{0,40}$"
+    r"|^[ \t]*#[ \t]*\(?(?:the )?(?:rest|remainder) of (?:the|your) (?:code|script|function)\b[^\n]{0,40}$",
+    re.IGNORECASE | re.MULTILINE,
+)
+"""`# ... existing code ...`: an excerpt, for whoever has the rest."""
 
 
 def imports_anything(source: str) -> bool:
@@ -188,7 +206,7 @@ def _starts_unwritten(source: str, others: str) -> bool:
 def _bare(text: str, strict: list[Block], situation: Situation) -> Found:
     """A reply that is code from end to end, perhaps with a lost fence at one of its ends."""
     body = text.strip()
-    if len(strict) > 1 or not body:
+    if len(strict) > 1 or not body or re.match(r"#\+begin_src|\{code", body, re.IGNORECASE):
         return Found()
     if not strict and (called := pythonic.unwrapped(body)):
         cells = tuple(Cell(language=language, source=source, origin="text_tool_call") for language, source in called)

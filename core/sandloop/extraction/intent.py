@@ -25,13 +25,25 @@ _NEVER = _any(
     r"\b(?:wrong|incorrect|bad|buggy|broken|naive) (?:way|approach|version|code)\b",
     r"\b(?:earlier|previous|original|old|failing|failed) (?:code|script|version|attempt|block)\s*(?:was|is)?\s*:",
     r"^\W*(?:(?:here|this) (?:is|was) |here['’]s )?your (?:code|script|version|attempt|block)\s*(?:was|is)?\s*:",
-    r"\binstead of\b\s*(?:this)?\s*:",
+    r"\b(?:instead of|rather than)(?: this| that| the following)?\s*(?::\W*)?$|^\W*(?:and )?not (?:like )?(?:this|that)\W*$",
+    r"^\W*(?:change|replace|modify|remove|delete) (?:this|that|the|these|the following)(?: \w+)? (?:line|part|block|code|call"
+    r"|statement)s?\W*$",
     r"\b(?:this|here) (?:is|was) the (?:bug|culprit|faulty (?:line|code)|problem|mistake)\W*$",
     r"\b(?:bug|error|problem|issue|mistake|culprit) (?:was|is|came from|comes from|lies|lay)(?: in| on)? (?:this|the following)"
     r" (?:line|code|part|statement|call|block|snippet)\b",
     r"^\W*(?:before|old|original|wrong|incorrect|buggy|broken|bad)(?: code| version)?\W*$",
     r"\bне (?:запускай|выполняй|запускать|выполнять)|\bnon esegui|\bn(?:ã|a)o (?:o )?execut|実行しないで|실행하지",
-    r"\bnicht ausf(?:ü|ue)hren|\bno (?:lo )?ejecut|\bne pas ex(?:é|e)cuter|不要运行|请勿运行",
+    r"\bnicht ausf(?:ü|ue)hren|\bf(?:ü|ue)hr\w*\b[^.:\n]{0,60}\bnicht\b[^.:\n]{0,20}\baus\b"
+    r"|\bso (?:geht|funktioniert) (?:es|das) nicht",
+    r"\b(?:falscher?|schlechter?|alter|urspr(?:ü|ue)nglicher?) (?:weg|ansatz|code|variante|version)\b"
+    r"|\bzur (?:illustration|veranschaulichung)\b",
+    r"^\W*(?:falsch|vorher|incorrecto|incorrect|mal|avant|mauvais|faux|antes|errado|sbagliato)\W*$|\bpseudoc(?:ó|o)digo\b",
+    r"\bno (?:lo |la )?ejecut|\bforma incorrecta\b|\bmauvaise (?:fa(?:ç|c)on|m(?:é|e)thode|version)\b"
+    r"|\b(?:à titre d|pour l)['’]illustration\b",
+    r"\bne (?:pas|jamais) (?:l['’])?(?:ex(?:é|e)cut|lanc)|\bn(?:['’]|e l['’]|e )(?:ex(?:é|e)cut\w+|lanc\w+) (?:pas|jamais)\b",
+    r"(?:不要|请勿|切勿|(?<![分特个级类])别|不应)(?:直接|再)?(?:运行|执行)"
+    r"|伪代码|疑似コード|의사 ?코드|псевдокод|仅(?:作|用于|为)(?:示例|演示|说明)",
+    r"错误的?(?:写法|做法|代码|示例|方式|版本|示范)|(?:原来|原始|之前|修改前|有问题)的?(?:代码|写法|版本)?(?:如下|是)?[:：]\W*$",
 )
 _NO_BAN = _any(r"\brun(?:ning)? out\b", r"\b(?:can(?:no|['’])t|unable|impossible|hard|difficult)\b[^.]{0,60}\bwithout \w+")
 _GOES_ON = _any(r"(?:so|now|therefore|thus|instead)\W*$")
@@ -44,7 +56,7 @@ _USED = _any(
     r"\bhow (?:i|we) (?:got|computed|calculated|did|found|arrived|obtained)\b",
     r"\bcode behind\b|\brecap\b",
     r"\bverwendete[rn]?\b.*\bcode|\bcode\b.*\bverwendet\b|\bc(?:ó|o)digo (?:que )?(?:utilizado|us(?:é|ado))",
-    r"\bcode (?:que j['’]ai )?utilis(?:é|e)\b|使用的代码|所用代码",
+    r"\bcode (?:que j['’]ai )?utilis(?:é|e)\b|使用的代码|所用代码|仅供参考|使用したコード",
 )
 _OFFERED = _any(
     r"\bif you(?:['’]d| would)? (?:want|like|prefer|need|wish|ever)\b",
@@ -63,6 +75,11 @@ _OUTPUT = _any(
     r"\b(?:output|result)s?\b"
     r"(?: (?:is|was|will be|would be|looks like|should (?:be|look like)|of (?:this|the)(?: \w+){0,3}))?"
     r"(?: (?:as follows|something like|like this|this|similar to))*\s*[:：]\W*$",
+    r"^\W*(?:(?:le|la|les|the|der|die|das|el|los|il|o|os|voici|hier ist|aqu(?:í|i) est(?:á|a)|erwartete|m(?:ö|oe)gliche"
+    r"|mein)\s+){0,3}"
+    r"(?:ausgabe|ergebnis(?:se)?|salida|sortie|r(?:é|e)sultats?|resultados?|risultato|sa(?:í|i)da)\b[^.]{0,40}[:：]\W*$",
+    r"^\W*(?:程序|代码|脚本|运行|执行|预期|期望|示例|样例|可能的?|上述|实行|実行|期待される|예상|실행)*的?(?:输出|结果|出力|出力結果|출력|결과)"
+    r"(?:结果|内容|示例|例|예시|如下|为|是|は|는|은|です|所示)*\s*[:：]\W*$",
     r"\bobservation\s*:?\W*$",
 )
 _SETS_OUT = (

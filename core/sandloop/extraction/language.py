@@ -127,6 +127,15 @@ def _is_stated(value: ast.expr) -> bool:
     return named not in _BUILTINS and _is_formula(value)
 
 
+def does_nothing(source: str) -> bool:
+    """Whether it is comments and placeholders alone."""
+    tree = parse(source)
+    return tree is not None and all(
+        isinstance(s, ast.Pass) or (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant) and s.value.value is ...)
+        for s in tree.body
+    )
+
+
 def imports(source: str) -> bool:
     """Whether it is Python with an import at its top level."""
     tree = parse(source)

@@ -36,8 +36,9 @@ def _calls(node: ast.expr | None) -> Iterator[ast.Call]:
                 yield from _calls(element)
         case ast.Call(func=ast.Name(id="print"), args=[inner]) | ast.Await(value=inner):
             yield from _calls(inner)
-        case ast.Call(func=function) if tool_kind(_dotted(function)) and _is_tool(_dotted(function)):
-            yield node
+        case ast.Call(func=function, keywords=keywords) if tool_kind(name := _dotted(function)):
+            if _is_tool(name) or {"code", "language"} <= {k.arg for k in keywords}:
+                yield node
         case _:
             pass
 

@@ -16,8 +16,8 @@ _ARGUMENT = (
     r"|\d?[<>]{1,2}&?\s?\S+))"
 )
 _COMMAND = re.compile(
-    r"(?:cat|head|tail|wc|grep(?: -\w+)*(?: [\w-]+)?|awk|sed|cut|sort|uniq|find|echo|cp|mv|unzip|zipinfo|tar|file|du|df|stat|jq|zcat"
-    rf"|tree|tr|xxd|nl|sqlite3|python3? -c){_ARGUMENT}+\s*$"
+    r"(?:cat|head|tail|wc|grep(?: -\w+)*(?: [\w-]+)?|awk|sed|cut|sort|uniq|find|echo|cp|mv|unzip|zipinfo|tar|file|du|df|stat|jq"
+    rf"|zcat|tree|tr|xxd|nl|sqlite3|python3? -c){_ARGUMENT}+\s*$"
 )
 _PLAIN_COMMAND = re.compile(r"(?:ls|sort|uniq|wc|nl|tr|cut|head|tail|cat|xargs|tee|awk|sed|grep|jq|column|shuf|paste|rev)\b[^|]*$")
 _LOOP = re.compile(r"for \w+ in [^;\n]+; ?do .+; ?done\s*$")

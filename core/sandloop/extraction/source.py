@@ -63,7 +63,7 @@ def _python(source: str) -> tuple[Runnable, str] | None:
         return "python", source
     if language_flip := _cell_magic(source):
         return language_flip
-    if is_commands(source):
+    if is_commands(source) or is_install(source):
         return "bash", source
     for announced in (_without_tags, without_fence, _without_prompts, textwrap.dedent):
         source = _trimmed(announced(source))

@@ -68,14 +68,14 @@ def _raw(body: str, name: str) -> list[tuple[Runnable, str]]:
 
 _PARAMETER = re.compile(
     rf"<{PREFIX}(?:parameter|param|arg|argument)\s*(?:=|\s+name\s*=\s*)[\"']?(?P<key>[\w-]{{1,64}})[\"']?[^<>\n]{{0,40}}>"
-    r"|<arg_key>\s*(?P<glm>[\w-]{1,64})\s*</arg_key>\s*<arg_value>"
+    r"|<(?:longcat_)?arg_key>\s*(?P<glm>[\w-]{1,64})\s*</(?:longcat_)?arg_key>\s*<(?:longcat_)?arg_value>"
     r"|<(?P<plain>code|script|command|source|cmd|python|input|language|(?:arguments|parameters)(?=>\s*[{\"]))>"
 )
 _PARAMETER_END = re.compile(
-    rf"\n?(?:</{PREFIX}(?:parameter|param|arg|argument)\s*>|</arg_value>|</(?:code|script|command|source|cmd|python|input|language|arguments|parameters)>)"
+    rf"\n?(?:</{PREFIX}(?:parameter|param|arg|argument)\s*>|</(?:longcat_)?arg_value>|</(?:code|script|command|source|cmd|python|input|language|arguments|parameters)>)"
 )
 _FUNCTION_NAME = re.compile(
-    rf"<{PREFIX}(?:invoke|function)\s*(?:=|\s+name\s*=\s*)[\"']?([\w.:-]{{1,64}})|<(?:tool_name|name)>\s*([\w.:-]{{1,64}})|^\s*([\w.:-]{{1,64}})\s*(?=<arg_key>|\n)"
+    rf"<{PREFIX}(?:invoke|function)\s*(?:=|\s+name\s*=\s*)[\"']?([\w.:-]{{1,64}})|<(?:tool_name|name)>\s*([\w.:-]{{1,64}})|^\s*([\w.:-]{{1,64}})\s*(?=<(?:longcat_)?arg_key>|\n)"
 )
 
 
@@ -200,4 +200,10 @@ def _from_notebook(cells: list[object]) -> list[tuple[Runnable, str]]:
 
 def _only_code(fields: dict[str, object]) -> bool:
     """`{"code": "..."}` alone: the arguments without their call."""
-    return bool(fields.keys() & {"code", "python", "script", "source"}) and len(fields) <= 4
+    return bool(fields.keys() & {"code", "python", "script", "source"}) and len(fields) <= 4 and not fields.keys() & _RESULT_KEYS
+
+
+_RESULT_KEYS = {
+    *("output", "outputs", "result", "results", "stdout", "stderr", "error", "status", "exit_code", "returncode", "return_code"),
+}
+"""What a record of a run has, and a call has not."""

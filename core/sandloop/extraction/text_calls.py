@@ -33,13 +33,13 @@ class Wrapper:
 
 _WRAPPERS = {
     "json_tags": Wrapper(
-        r"<(?:\||)(?:tool_calls?|toolcall|function_calls?|functioncall|tool_use|tool_request|tool)(?:\||)>",
-        r"<(?:/|\|/|/\|)?(?:tool_calls?|toolcall|function_calls?|functioncall|tool_use|tool_request|tool)\|?>",
+        r"<(?:\||)(?:(?:longcat_)?tool_calls?|toolcall|function_calls?|functioncall|tool_use|tool_request|tool)(?:\||)>",
+        r"<(?:/|\|/|/\|)?(?:(?:longcat_)?tool_calls?|toolcall|function_calls?|functioncall|tool_use|tool_request|tool)\|?>",
         raw=True,
     ),
     "invoke": Wrapper(
-        rf"<{PREFIX}(?:invoke|function)\s*(?:=|\s+name\s*=\s*)[\"']?[\w.:-]{{1,64}}[\"']?[^<>\n]{{0,40}}>",
-        rf"</{PREFIX}(?:invoke|function)\s*>|</tool_call>",
+        rf"<{PREFIX}(?:invoke|function(?:_call)?)\s*(?:=|\s+name\s*=\s*)[\"']?[\w.:-]{{1,64}}[\"']?[^<>\n]{{0,40}}>",
+        rf"</{PREFIX}(?:invoke|function(?:_call)?)\s*>|</tool_call>",
     ),
     "section": Wrapper(rf"<{BAR}tool{LOW}call{LOW}begin{BAR}>", rf"<{BAR}tool{LOW}calls?{LOW}(?:section{LOW})?end{BAR}>", raw=True),
     "python_tag": Wrapper(
@@ -48,8 +48,9 @@ _WRAPPERS = {
     "mistral": Wrapper(r"\[TOOL_CALLS?\]|\[TOOL_REQUEST\]", r"\[/TOOL_CALLS?\]|\[END_TOOL_REQUEST\]|</s>|\[TOOL_RESULTS\]"),
     "marks": Wrapper(
         r"<\|START_ACTION\|>|<\|action_start\|>(?:\s*<\|(?:interpreter|plugin)\|>)?|functools(?=\[\{)|<start_function_call>|<\|tool_call>"
-        r"|<\|tool_call_start\|>",
-        r"<\|END_ACTION\|>|<\|action_end\|>|<end_function_call>|<tool_call\|>|<\|tool_call_end\|>|<\|im_end\|>",
+        r"|<\|tool_call_start\|>|<jupyter_code>",
+        r"<\|END_ACTION\|>|<\|action_end\|>|<end_function_call>|<tool_call\|>|<\|tool_call_end\|>|<\|im_end\|>"
+        r"|<jupyter_(?:output|text)>|<empty_output>",
         raw=True,
     ),
     "code_tags": Wrapper(
@@ -59,8 +60,14 @@ _WRAPPERS = {
         raw=True,
         at_line_start=True,
     ),
+    "functionary": Wrapper(
+        r"(?<!>)>>>(?:python|ipython|bash|shell|code_interpreter)\n|<\|recipient\|>\s?(?!all\b)[\w.-]{1,60}\s*<\|content\|>",
+        r"<\|(?:eot_id|end_of_text|stop|from)\|>|(?<![^\n])>>>\w+\n",
+        raw=True,
+    ),
+    "line": Wrapper(r"(?<![^\n])(?:Tool |Function )?[Cc]all:[ \t]*(?=[\w.]{1,60}\()", r"<bot_end>|\n\s*\n|\nThought:"),
     "react": Wrapper(
-        r"(?<![^\n])[ \t>*]*Action\s*:\**[ \t]*[^\n]{0,80}\n+[ \t*]*Action[ _]Input\s*:\**",
+        r"(?<![^\n])[ \t>*]*(?:Action|Tool)\s*:\**[ \t]*[^\n]{0,80}\n+[ \t*]*(?:(?:Action|Tool)[ _])?Input\s*:\**",
         r"(?<![^\n])[ \t*]*(?:Observation|Thought|Final Answer|Action)\s*:",
         raw=True,
     ),
@@ -121,7 +128,16 @@ class Piece:
 
 def _pieces(text: str) -> Iterator[Piece]:
     """Wrapped pieces and bare JSON, in order, none inside a fence, quote or comment."""
-    if not ("<" in text or "[TOOL" in text or "{" in text or "Action" in text or "functools" in text):
+    if not (
+        "<" in text
+        or "[TOOL" in text
+        or "{" in text
+        or "Action" in text
+        or "functools" in text
+        or ">>>" in text
+        or "all:" in text
+        or "Input" in text
+    ):
         return
     protected: list[Block | Shield] | None = None
     openings, closes = _Openings(text), dict[str, int]()
@@ -136,7 +152,7 @@ def _pieces(text: str) -> Iterator[Piece]:
         while shield < len(protected) and protected[shield].end <= start:
             shield += 1
         around = protected[shield] if shield < len(protected) and protected[shield].start <= start else None
-        if around is not None:
+        if around is not None and not (opening.lastgroup == "functionary" and text.startswith(">>>", around.start)):
             position = max(around.end, opening.end())
             continue
         if _talked_about(text, opening):
@@ -208,16 +224,18 @@ def _wrapped(text: str, opening: re.Match[str], closes: dict[str, int]) -> Piece
 
 def _name_in(opening: str) -> str:
     """The tool that an opening mark names itself."""
-    if "Action" in opening:
+    if ":" in opening and "Input" in opening:
         return opening.partition(":")[2].split("\n")[0].strip(" *`[]")
     if named := re.search(r"(?:invoke|function)\s*(?:=|\s+name\s*=\s*)[\"']?([\w.:-]+)", opening):
         return named.group(1)
     if language := re.search(r"(?:lang|language|type)\s*=\s*[\"']?([\w/+-]+)", opening):
         return language.group(1)
     tag = re.match(r"<(?:execute_|run_)?(\w+?)(?:_cell)?\s*>", opening)
-    if "interpreter" in opening or "python" in opening:
+    if any(w in opening for w in ("interpreter", "python", "jupyter")):
         return "python"
-    return tag.group(1) if tag and tool_kind(tag.group(1)) else ""
+    tag = tag or re.match(r">>>(\w+)|<\|recipient\|>\s?([\w.-]+)", opening)
+    name = next((g for g in tag.groups() if g), "") if tag else ""
+    return name if tool_kind(name) else ""
 
 
 def _json_piece(text: str, opening: re.Match[str]) -> Piece | None:
