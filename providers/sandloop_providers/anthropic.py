@@ -31,6 +31,7 @@ from sandloop_providers.anthropic_client import (
     assumed,
     checked,
     credential_of,
+    http_client,
     sent,
     shown,
 )
@@ -39,7 +40,6 @@ from sandloop_providers.anthropic_files import RemoteFiles
 from sandloop_providers.anthropic_inputs import found, looked
 from sandloop_providers.anthropic_stream import Reading
 from sandloop_providers.container_time import ANTHROPIC, ContainerClock
-from sandloop_providers.http_errors import never_go_elsewhere, never_wait_long
 from sandloop_providers.prices import priced
 
 if TYPE_CHECKING:
@@ -175,10 +175,9 @@ class Claude:
 
     def _opened(self) -> AsyncAnthropic:
         if self._client is None:
-            from anthropic import AsyncAnthropic, DefaultAsyncHttpxClient
+            from anthropic import AsyncAnthropic
 
-            http = DefaultAsyncHttpxClient(event_hooks={"response": [never_go_elsewhere, never_wait_long]})
-            self._client = AsyncAnthropic(base_url=self._address, http_client=http, **dict[str, Any](self._credential))
+            self._client = AsyncAnthropic(base_url=self._address, http_client=http_client(), **dict[str, Any](self._credential))
         return self._client
 
     def _decoder(self) -> Decoder | None:

@@ -16,9 +16,11 @@ from sandloop.ports import Capabilities, ModelChoice
 from sandloop_providers.anthropic_errors import KEY_VARIABLES, NAME, fault_in_stream
 from sandloop_providers.anthropic_stream import ENDS
 from sandloop_providers.event_stream import payloads
+from sandloop_providers.http_errors import never_go_elsewhere, never_wait_long
 from sandloop_providers.untrusted import mapping
 
 if TYPE_CHECKING:
+    import httpx2
     from anthropic import AsyncAnthropic
 
 ADDRESS = "https://api.anthropic.com"
@@ -75,6 +77,13 @@ def shown(address: str) -> str:
     """The address for a message: without a password somebody put into it."""
     parts = urlsplit(address)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+
+
+def http_client() -> httpx2.AsyncClient:
+    """For the SDK's client: it goes nowhere else, and waits no longer than is bearable."""
+    from anthropic import DefaultAsyncHttpxClient
+
+    return DefaultAsyncHttpxClient(event_hooks={"response": [never_go_elsewhere, never_wait_long]})
 
 
 @asynccontextmanager

@@ -16,7 +16,7 @@ from sandloop.errors import BadSetting, MissingExtra, UsageError
 from sandloop.ports import Capabilities, ModelChoice, ProviderAbout
 from sandloop.settings.hidden import quoted, shown_address
 from sandloop_providers.anthropic import Claude
-from sandloop_providers.anthropic_client import Decoder, checked
+from sandloop_providers.anthropic_client import Decoder, checked, http_client
 
 if TYPE_CHECKING:
     from anthropic import AsyncAnthropic
@@ -52,7 +52,7 @@ class HostedClaude(Claude):
             from anthropic.lib.vertex import AsyncAnthropicVertex
 
             made: Any = AsyncAnthropicBedrock if self._host.name == "bedrock" else AsyncAnthropicVertex
-            self._client = cast("AsyncAnthropic", made(base_url=self._address, **self._arguments))
+            self._client = cast("AsyncAnthropic", made(base_url=self._address, http_client=http_client(), **self._arguments))
         return self._client
 
     def _decoder(self) -> Decoder | None:

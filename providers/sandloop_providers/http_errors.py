@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
@@ -96,18 +96,27 @@ def wait_of(headers: Mapping[str, str], *, now: float | None = None) -> float | 
     Args:
         now: Seconds since 1970, instead of the clock.
     """
+    return next((wait for wait in _waits(headers, now) if wait < DAY), None)
+
+
+def waits_long(headers: Mapping[str, str]) -> bool:
+    """Whether a server asks for more than is waited before a request is sent again, be it for ever."""
+    return next(_waits(headers, None), 0) > LONGEST_WAIT
+
+
+def _waits(headers: Mapping[str, str], now: float | None) -> Iterator[float]:
     after = headers.get("retry-after", "")
     waits = (
         _number(headers.get("retry-after-ms", ""), 1000),
         _number(after, 1),
         _until(after, time.time() if now is None else now),
     )
-    return next((wait for wait in waits if wait is not None and 0 < wait < DAY), None)
+    return (wait for wait in waits if wait is not None and wait > 0)
 
 
 async def never_wait_long(response: httpx2.Response) -> None:
     """A hook for an SDK's client: the SDKs wait for as long as they are told, one of them for weeks."""
-    if (wait_of(response.headers) or 0) > LONGEST_WAIT:
+    if waits_long(response.headers):
         response.headers["x-should-retry"] = "false"
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 import anyio
 
 from sandloop_providers.event_stream import payloads
-from sandloop_providers.http_errors import LONGEST_WAIT, never_go_elsewhere, wait_of
+from sandloop_providers.http_errors import LONGEST_WAIT, never_go_elsewhere, wait_of, waits_long
 from sandloop_providers.server_models import on_this_machine
 from sandloop_providers.untrusted import mapping
 
@@ -170,7 +170,7 @@ def _fault(status: int, headers: Mapping[str, str], body: bytes) -> Fault:
         status=status,
         wait=wait_of(headers) or retry_delay(found),
         body=found,
-        final=headers.get("x-should-retry") == "false",
+        final=headers.get("x-should-retry") == "false" or waits_long(headers),
     )
 
 

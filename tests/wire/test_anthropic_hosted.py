@@ -6,9 +6,20 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
+import anyio
 import pytest
 
-from sandloop.errors import BadSetting, KeyRefused, MissingExtra, ModelNotFound, Overloaded, RateLimited, SandloopError, UsageError
+from sandloop.errors import (
+    BadSetting,
+    KeyRefused,
+    MissingExtra,
+    ModelNotFound,
+    Overloaded,
+    RateLimited,
+    SandloopError,
+    Unreachable,
+    UsageError,
+)
 from sandloop.events import ReplyEnded, Usage
 from sandloop.ports import ModelChoice
 from sandloop_providers import anthropic_hosted
@@ -17,6 +28,7 @@ from wire.anthropic_script import Failure, Reply, StreamError, call
 from wire.anthropic_server import AnthropicServer
 from wire.anthropic_state import KEY
 from wire.anthropic_talk import Talk, only
+from wire.raw_server import RawServer
 
 PLACE = {"region": "eu", "project": "p"}
 
@@ -73,6 +85,46 @@ async def test_errors_of_vertex_are_mapped_and_name_it(
                 await talk.reply()
 
     assert KEY not in str(caught.value)
+
+
+def hosted(host: anthropic_hosted.Host, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Talk:
+    """Bedrock without Amazon's library, which would only read the answer."""
+    monkeypatch.setattr(anthropic_hosted, "find_spec", lambda _: True)  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
+    monkeypatch.setattr(anthropic_hosted.HostedClaude, "_decoder", lambda _: None)  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
+    parameters = PLACE if host.name == "vertex" else {"region": "eu-west-1"}
+    talk = Talk(url, tmp_path, native=False)
+    talk.provider = host(ModelChoice(provider=host.name, model="m", key=KEY, base_url=url, parameters=parameters))
+    talk.ask("One")
+    return talk
+
+
+@pytest.mark.parametrize("host", [bedrock, vertex], ids=lambda h: h.name)
+@pytest.mark.parametrize("status", ["302 Found", "307 Temporary Redirect", "308 Permanent Redirect"])
+async def test_a_redirect_takes_neither_key_nor_question_elsewhere(
+    host: anthropic_hosted.Host, status: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with RawServer() as elsewhere:
+        away = RawServer(status=status, headers=[f"Location: {elsewhere.url}"])
+        with away as server:
+            async with hosted(host, server.url, tmp_path, monkeypatch) as talk:
+                with pytest.raises(Unreachable, match="redirects to"):
+                    await talk.reply()
+    assert elsewhere.visits == 0
+
+
+@pytest.mark.parametrize("host", [bedrock, vertex], ids=lambda h: h.name)
+@pytest.mark.parametrize("wait", ["90", "inf"])
+async def test_a_long_wait_is_told_and_not_sat_out(
+    host: anthropic_hosted.Host, wait: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    busy = RawServer(
+        b'{"error": {"message": "busy"}}', status="429 Busy", kind="application/json", headers=[f"retry-after: {wait}"]
+    )
+    with anyio.fail_after(10), busy as server:
+        async with hosted(host, server.url, tmp_path, monkeypatch) as talk:
+            with pytest.raises(RateLimited):
+                await talk.reply()
+    assert busy.visits == 1
 
 
 @pytest.mark.parametrize(

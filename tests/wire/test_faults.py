@@ -57,6 +57,12 @@ def family(request: pytest.FixtureRequest) -> Family:
     return found
 
 
+@pytest.fixture(params=["claude-local", "openai-responses-local", "gemini-native", "mistral-native", "vllm-local"])
+def wire(request: pytest.FixtureRequest) -> Family:
+    """One family of each wire."""
+    return next(f for f in FAMILIES if f.name == request.param)
+
+
 async def replied(family: Family, url: str) -> list[Event]:
     choice = ModelChoice(provider=family.provider, model="test-model", base_url=url, key=KEY, parameters=family.parameters)
     provider = provider_factory(family.provider)(choice)
@@ -166,6 +172,38 @@ async def test_a_long_wait_is_told_and_not_sat_out(family: Family, header: Calla
     assert raised.value.wait is not None
     assert least <= raised.value.wait <= most
     assert f"Try again in {raised.value.wait:.0f} s" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "retry-after: inf",
+        "retry-after: 1e9",
+        "retry-after: 1e999",
+        "retry-after: Thu, 01 Jan 2099 00:00:00 GMT",
+        "retry-after-ms: inf",
+    ],
+)
+async def test_a_wait_without_end_is_not_sat_out(wire: Family, header: str) -> None:
+    busy = RawServer(b'{"error": {"message": "busy"}}', status="429 Too Many Requests", kind="application/json", headers=[header])
+    with anyio.fail_after(10), busy as server, pytest.raises(RateLimited) as raised:
+        await replied(wire, server.url)
+    assert busy.visits == 1
+    assert raised.value.wait is None
+
+
+@pytest.mark.parametrize("header", ["-5", "0", "nan", "soon", "", "Thu, 01 Jan 2015 00:00:00 GMT", "9 9"])
+async def test_a_wait_that_is_none_is_the_usual_one(wire: Family, header: str) -> None:
+    busy = RawServer(
+        b'{"error": {"message": "busy"}}',
+        status="429 Too Many Requests",
+        kind="application/json",
+        headers=[f"retry-after: {header}"],
+    )
+    with anyio.fail_after(10), busy as server, pytest.raises(RateLimited) as raised:
+        await replied(wire, server.url)
+    assert busy.visits > 1
+    assert raised.value.wait is None
 
 
 @pytest.mark.parametrize("gemini", [f for f in FAMILIES if f.provider == "gemini"], ids=lambda f: f.name)
