@@ -176,11 +176,16 @@ class Inputs:
         )
 
 
+def expanded(text: str) -> Path:
+    """The path, with a user's home folder where it begins with one; `~` and a name that no user has stay, as in a shell."""
+    return Path(os.path.expanduser(text))  # noqa: PTH111 - pathlib's raises where nobody has that name
+
+
 def _found(text: str) -> Iterator[tuple[str, Path]]:
     """The file at a path, or the files of a glob; a path that exists is never read as a glob."""
     if not text or "\0" in text:
         raise BadFile(name=text, why="is not a file name", do="Give the path of a file")
-    path = Path(text).expanduser()
+    path = expanded(text)
     try:
         mode = path.stat().st_mode
     except FileNotFoundError:

@@ -83,6 +83,7 @@ def bad(tmp_path: Path) -> dict[str, FileLike]:
     os.mkfifo(tmp_path / "pipe")
     return {
         "does not exist": str(tmp_path / "none.csv"),
+        "nobody-of-that-name/a.csv' does not exist": "~nobody-of-that-name/a.csv",
         "is a folder": tmp_path / "folder",
         "is empty": write(tmp_path / "empty.csv", ""),
         "not a regular file": tmp_path / "pipe",
@@ -97,6 +98,7 @@ def bad(tmp_path: Path) -> dict[str, FileLike]:
     "why",
     [
         "does not exist",
+        "nobody-of-that-name/a.csv' does not exist",
         "is a folder",
         "is empty",
         "not a regular file",

@@ -15,7 +15,7 @@ import pytest
 
 from kept_runs import Keeper, happened, input_file
 from sandloop.codec import lines
-from sandloop.errors import BadFile, UsageError
+from sandloop.errors import BadFile, BadSetting, UsageError
 from sandloop.events import Answered, Event, Failed, InputFile, RunStarted, SandboxOpened, Text
 from sandloop.ports import LocalFile
 from sandloop.runs import Run, find_run, list_runs, remove_run, runs_folder
@@ -290,6 +290,17 @@ async def test_a_path_that_exists_wins_over_an_id(
 @pytest.mark.parametrize(("said", "wanted"), [("off", None), (" OFF", None), ("/x/y", Path("/x/y")), ("~/r", Path.home() / "r")])
 def test_where_runs_are_kept(said: str, wanted: Path | None) -> None:
     assert runs_folder(Settings(runs=said)) == wanted
+
+
+NOBODY = "~nobody-of-that-name/x"
+
+
+def test_the_home_folder_of_nobody_is_no_place_and_no_run(folder: Path) -> None:
+    with pytest.raises(BadSetting, match="begins with the home folder of nobody here"):
+        runs_folder(Settings(runs=NOBODY))
+    with pytest.raises(UsageError, match="There is no run"):
+        find_run(NOBODY, folder)
+    assert recording_path(NOBODY, folder) == Path(NOBODY)
 
 
 PROGRAM = """

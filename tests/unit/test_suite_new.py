@@ -63,6 +63,9 @@ def profile(**changed: Any) -> Settings:
         {"settings": profile(route="local")},
         {"settings": replace(SETTINGS, preview=False)},
         {"settings": replace(SETTINGS, show_pictures=False)},
+        {"settings": replace(SETTINGS, sandbox=SandboxOptions(engine="bubblewrap"))},
+        {"settings": replace(SETTINGS, sandbox=SandboxOptions(unsafe_network=True))},
+        {"settings": replace(SETTINGS, sandbox=SandboxOptions(unsafe_mounts=("/data:/data",)))},
     ],
     ids=lambda changed: ", ".join(changed),
 )
@@ -77,7 +80,7 @@ def test_what_could_change_the_answer_makes_it_new(changed: dict[str, Any]) -> N
         {"question": replace(QUESTION, expected=(Expectation(kind="equals", of=("4",)),))},
         {"settings": profile(key_variable="ANOTHER")},
         {"settings": replace(SETTINGS, runs="off")},
-        {"settings": replace(SETTINGS, sandbox=SandboxOptions(warm="off"))},
+        {"settings": replace(SETTINGS, sandbox=SandboxOptions(warm="off", pool=3))},
         {"suite": replace(SUITE, repeat=5, description="x")},
         {"suite": replace(SUITE, limits={"seconds": Limits().seconds})},
     ],
@@ -125,6 +128,26 @@ def test_a_recording_that_changed_is_another_model(tmp_path: Path) -> None:
     assert key(model=model) == before
     path.write_text("{} ")
     assert key(model=model) != before
+
+
+@pytest.mark.parametrize("named", ["run", "20261128-081633-5005d5", "2026", "last"])
+def test_a_recording_in_a_folder_that_changed_is_another_model(tmp_path: Path, named: str) -> None:
+    runs = tmp_path / "runs"
+    settings = replace(SETTINGS, runs=str(runs))
+    folder = tmp_path / "run" if named == "run" else runs / "20261128-081633-5005d5"
+    folder.mkdir(parents=True)
+    (folder / "events.jsonl").write_text("{}")
+    model = SuiteModel(model=f"replay:{named}")
+    before = key(model=model, settings=settings)
+    assert key(model=model, settings=settings) == before
+    (folder / "events.jsonl").write_text("{} ")
+    assert key(model=model, settings=settings) != before
+
+
+def test_a_recording_is_the_same_model_wherever_it_is(tmp_path: Path) -> None:
+    for name in ("one.jsonl", "other.jsonl"):
+        (tmp_path / name).write_text("{}")
+    assert key(model=SuiteModel(model="replay:one.jsonl")) == key(model=SuiteModel(model=f"replay:{tmp_path}/other.jsonl"))
 
 
 def test_a_model_that_nobody_offers_is_known_before_anything_is_asked() -> None:

@@ -57,6 +57,23 @@ questions:
     assert (second.id, second.files) == ("q2", ("a.csv",))
 
 
+def test_the_path_of_a_recording_begins_at_the_compare_file_and_kept_runs_have_none(tmp_path: Path) -> None:
+    (tmp_path / "2026").touch()
+    suite = parse_suite(
+        f"models: ['replay:a.jsonl', {{model: replay/../b}}, 'replay:/c', 'replay:last', 'replay:20', 'replay:2026', own]\n{ONE}",
+        tmp_path / "suite.yaml",
+    )
+    assert [model.model for model in suite.models] == [
+        f"replay:{tmp_path}/a.jsonl",
+        f"replay:{tmp_path}/../b",
+        "replay:/c",
+        "replay:last",
+        "replay:20",
+        f"replay:{tmp_path}/2026",
+        "own",
+    ]
+
+
 @pytest.mark.parametrize("word", ["no", "on", "2014-08-11", "12:30", "0x1F", "1_000", "0.10", "007", "null-ish", "=", "<<"])
 def test_words_that_other_readers_of_yaml_change_stay_text_as_they_are_written(word: str) -> None:
     assert with_expected(f"contains: {word}").questions[0].expected[0].of == (word,)

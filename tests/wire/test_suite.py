@@ -15,6 +15,8 @@ from xml.etree import ElementTree
 
 import pytest
 
+from sandloop import codec
+from sandloop.events import Event, ReplyEnded, Text
 from sandloop.settings import Profile, Settings
 from sandloop.suite import SuiteOutcome, arun_suite
 from wire.anthropic_script import Failure, Hold, Made, Reply, Scripted, python, text
@@ -180,6 +182,49 @@ async def test_answers_of_several_models_are_held_against_each_other(server: Ant
     assert (again.agree, again.agreement, again.report) == (False, question.agreement, question.report)
 
 
+async def test_answers_are_compared_again_where_it_is_to_be_done_in_another_way(server: AnthropicServer, folder: Path) -> None:
+    said = [answer("The mean is 100.0 mm."), answer("The mean is 101.0 mm.")]
+    two: dict[str, Any] = {"models": ["one", "two"], "only": ["first"]}
+    assert (await run(server, *said, **two)).questions[0].agree is False
+    assert (await run(server, **two, tolerance=0.1)).questions[0].agree is True
+    assert (await run(server, **two)).questions[0].agree is False
+
+
+async def test_a_judge_may_be_a_profile_and_is_asked_once(server: AnthropicServer, folder: Path) -> None:
+    said = [answer("The first is 1."), answer("The first is 3."), Reply([text("AGREE: no, they differ.")])]
+    two: dict[str, Any] = {"models": ["one", "two"], "only": ["first"], "judge": "one"}
+    (question,) = (await run(server, *said, **two)).questions
+    assert "AGREE: no, they differ." in (folder / "suite-results" / question.report).read_text()
+    assert (await run(server, **two)).questions[0].report == question.report
+    assert asked(server) == 3
+
+
+async def test_answers_that_could_not_be_compared_are_compared_the_next_time(
+    server: AnthropicServer, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("no room")
+
+    two: dict[str, Any] = {"models": ["one", "two"], "only": ["first"]}
+    with monkeypatch.context() as patch:
+        patch.setattr("sandloop.comparing.agreement.agreement", broken)
+        (question,) = (await run(server, answer("The first is 1."), answer("The first is 3."), **two)).questions
+    assert (question.agree, question.agreement) == (None, "the answers could not be compared: RuntimeError: no room")
+    assert (await run(server, **two)).questions[0].agree is False
+
+
+async def test_a_folder_of_any_name_holds_the_suite_and_its_files(server: AnthropicServer, folder: Path) -> None:
+    odd = folder / "[ab]*"
+    odd.mkdir()
+    (odd / "suite.yaml").write_text(SUITE.replace("[a.csv]", '["a*.csv"]'))
+    for name in ("a.csv", "b.csv"):
+        (folder / name).rename(odd / name)
+    server.script[:] = [answer("It is 1."), answer("It is 2.")]
+    profile = Profile(provider="claude", model="test-model", base_url=server.url, key_variable="KEY_OF_TEST")
+    outcome = await arun_suite(odd / "suite.yaml", settings=Settings(models={"one": profile}), concurrency=1)
+    assert outcome.all_as_expected
+
+
 async def test_a_page_that_is_a_link_is_replaced_and_not_followed(server: AnthropicServer, folder: Path) -> None:
     (folder / "mine").write_text("mine")
     (folder / "suite-results/reports").mkdir(parents=True)
@@ -208,11 +253,11 @@ def environment(folder: Path) -> dict[str, str]:
     return kept | {"HOME": str(folder), "SANDLOOP_CONFIG": str(folder / "config.toml"), "SANDLOOP_RUNS": "off"}
 
 
-def sandloop(folder: Path, server: AnthropicServer, *arguments: str) -> subprocess.CompletedProcess[str]:
+def sandloop(folder: Path, server: AnthropicServer, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         command(folder, server, *arguments),
         cwd=folder,
-        env=environment(folder),
+        env=environment(folder) | variables,
         capture_output=True,
         text=True,
         timeout=60,
@@ -239,6 +284,17 @@ def test_the_command_shows_the_verdicts_and_ends_with_whether_all_is_as_expected
     assert plain["models"][0]["passed"] == 2
     assert json.loads((folder / "out/results.json").read_text()) == plain
     assert asked(server) == 3
+
+
+def test_a_kept_run_of_the_user_is_a_model_of_a_suite(server: AnthropicServer, folder: Path) -> None:
+    """Its recording is found, and all that is missing here is the sandbox."""
+    reply: list[Event] = [Text(text="It is 1."), ReplyEnded(stop="end", text="It is 1.", model="m", family="f")]
+    kept = folder / "runs/20261128-081633-5005d5"
+    kept.mkdir(parents=True)
+    (kept / "events.jsonl").write_text("".join(codec.to_json(event) + "\n" for event in reply))
+    (folder / "suite.yaml").write_text(SUITE.replace("[one]", "['replay:last', 'replay:20261128']"))
+    done = sandloop(folder, server, "--json", SANDLOOP_RUNS=str(folder / "runs"))
+    assert {v["error"] for q in json.loads(done.stdout)["questions"] for v in q["verdicts"]} == {"EngineUnavailable"}
 
 
 @pytest.mark.parametrize(

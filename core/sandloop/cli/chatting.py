@@ -15,7 +15,7 @@ from sandloop.cli.finish import show_pictures, tell_checks, tell_cost
 from sandloop.display import Display
 from sandloop.errors import SandloopError
 from sandloop.events import CodeRan, InputFile, RouteChosen, RunStarted
-from sandloop.files import FileLike, Inputs
+from sandloop.files import FileLike, Inputs, expanded
 from sandloop.limits import Limits
 from sandloop.printable import printable
 from sandloop.result import Result, ResultFile
@@ -163,7 +163,7 @@ class Chat:
                 for file in self._waiting_inputs[before:]:
                     self.say(f"{file.name} ({human_size(file.size)}, {file.mime}) goes with the next question")
             case "/save":
-                self._save(self._made(), Path(command.argument).expanduser() if command.argument else self._folder())
+                self._save(self._made(), expanded(command.argument) if command.argument else self._folder())
             case "/model":
                 if command.argument:
                     self._working(f"opening {command.argument}", lambda: self._session.change_model(command.argument))

@@ -10,6 +10,7 @@ from typing import Any
 
 from sandloop.errors import BadFile, UsageError
 from sandloop.events import Event
+from sandloop.files import expanded
 from sandloop.printable import printable
 from sandloop.result import Result
 from sandloop.runs.contents import found_input
@@ -114,7 +115,7 @@ def find_run(reference: str, folder: Path | None) -> Run:
     Raises:
         UsageError: There is none, or more than one of that beginning.
     """
-    path = Path(reference).expanduser()
+    path = expanded(reference)
     if reference and (path / EVENTS).is_file():
         return open_run(path.absolute())
     if folder is None:
@@ -136,10 +137,13 @@ def find_run(reference: str, folder: Path | None) -> Run:
 
 def recording_path(reference: str, folder: Path | None) -> Path:
     """Where the recording is that `replay:REFERENCE` names: a path that exists, or else a kept run. Raises `UsageError`."""
-    path = Path(reference).expanduser()
-    if not path.exists() and (reference == LAST or _LIKE_AN_ID.fullmatch(reference)):
-        return find_run(reference, folder).folder
-    return path
+    path = expanded(reference)
+    return find_run(reference, folder).folder if is_kept_name(reference) and not path.exists() else path
+
+
+def is_kept_name(reference: str) -> bool:
+    """Whether it can name a kept run: an id, the beginning of one, or `last`."""
+    return reference == LAST or _LIKE_AN_ID.fullmatch(reference) is not None
 
 
 def open_run(folder: Path) -> Run:

@@ -17,6 +17,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from sandloop.errors import BadSetting
+from sandloop.files import expanded
 from sandloop.regular import open_regular
 from sandloop.settings import Settings, resolve
 
@@ -47,7 +49,10 @@ def runs_folder(settings: Settings | None = None) -> Path | None:
 
             return user_data_path("sandloop") / "runs"
         case _:
-            return Path(said).expanduser().absolute()
+            path = expanded(said)
+            if said.startswith("~") and not path.is_absolute():
+                raise BadSetting(name="runs", why=f"is {said!r}, which begins with the home folder of nobody here")
+            return path.absolute()
 
 
 def new_id() -> str:

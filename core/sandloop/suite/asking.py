@@ -80,7 +80,7 @@ class Asker:
         """The error that ended it, if one did."""
         way = slot.way
         try:
-            session = AsyncSession(way.model, route=way.route, limits=way.limits, packages=way.packages, settings=self._settings)
+            session = AsyncSession(way.asked, route=way.route, limits=way.limits, packages=way.packages, settings=self._settings)
         except Exception as error:
             return error
         try:

@@ -15,11 +15,15 @@ from typing import Any
 
 from sandloop.events import InputFile
 from sandloop.limits import Limits
+from sandloop.options import DEFAULT_OPTIONS, SandboxOptions
 from sandloop.plugins import choose_model, provider_factory
+from sandloop.ports import ModelChoice
 from sandloop.settings import Route, Settings, resolve
 from sandloop.suite.model import Question, Suite, SuiteModel
+from sandloop.suite.recordings import content_of, recording_of
 
-MAX_CONTENT = 50_000_000
+_NO_MATTER = ("warm", "pool")
+"""Options of the sandbox that change how soon it is there, and nothing else."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +31,9 @@ class Way:
     """How a model of a suite is asked."""
 
     model: str
+    """As the suite or the call names it."""
+    asked: str
+    """As a session is to be given it: a kept run by its folder, since those of a suite are kept elsewhere."""
     route: Route | None
     """None: the profile's or the settings' own."""
     limits: Limits
@@ -48,16 +55,24 @@ def way_of(model: SuiteModel, suite: Suite, settings: Settings, limits: Mapping[
     bounds = replace(resolved.limits or Limits(), **over)
     route = settings.route or model.route or suite.route
     profile = (resolved.models or {}).get(model.model)
+    choice = _choice(model.model, resolved)
+    recording = recording_of(choice, resolved)
+    options = resolved.sandbox or SandboxOptions()
     facts = {
-        **model_facts(model.model, resolved),
+        **_model_facts(model.model, choice, content_of(choice, recording), named=profile is not None or recording is None),
         "route": route or (profile.route if profile else None) or resolved.route,
         "limits": {name: value for name, value in asdict(bounds).items() if value != getattr(Limits(), name)},
         "preview": resolved.preview,
         "show_pictures": resolved.show_pictures,
-        "packages": resolved.sandbox.packages if resolved.sandbox else (),
+        "sandbox": {
+            name: value
+            for name, value in asdict(options).items()
+            if name not in _NO_MATTER and value != getattr(DEFAULT_OPTIONS, name)
+        },
     }
     return Way(
         model=model.model,
+        asked=model.model if recording in (None, Path(choice.model or "")) else f"{choice.provider}:{recording}",
         route=route,
         limits=bounds,
         packages=suite.packages,
@@ -65,28 +80,30 @@ def way_of(model: SuiteModel, suite: Suite, settings: Settings, limits: Mapping[
     )
 
 
-def model_facts(name: str, settings: Settings) -> dict[str, Any]:
-    """Which model answers to that name, without its key. Raises `UnknownModel`."""
+def _choice(name: str, settings: Settings) -> ModelChoice:
+    """Which model answers to that name, for a profile without its key. Raises `UnknownModel`."""
     profile = (settings.models or {}).get(name)
-    if profile is not None:
-        provider, model, base_url, parameters = profile.provider, profile.model, profile.base_url, dict(profile.parameters)
-    else:
+    if profile is None:
         choice, _ = choose_model(replace(settings, model=name))
-        provider, model, base_url, parameters = choice.provider, choice.model, choice.base_url, dict(choice.parameters)
-    model = model or provider_factory(provider).default_model
-    facts = {"name": name, "provider": provider, "model": model, "base_url": base_url, "parameters": parameters}
-    return facts | ({"content": content} if (content := _content(model or "")) else {})
+    else:
+        choice = ModelChoice(
+            provider=profile.provider, model=profile.model, base_url=profile.base_url, parameters=dict(profile.parameters)
+        )
+    return replace(choice, model=choice.model or provider_factory(choice.provider).default_model)
 
 
-def _content(model: str) -> str:
-    """The hash of a model that is a small file on this machine, such as a recording; empty for any other."""
-    try:
-        path = Path(model)
-        if not path.is_file() or path.stat().st_size > MAX_CONTENT:
-            return ""
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except (OSError, ValueError):
-        return ""
+def _model_facts(name: str, choice: ModelChoice, content: str, *, named: bool) -> dict[str, Any]:
+    """Which model it is, without its key. A recording that only its place names is its content, wherever it is."""
+    if content and not named:
+        return {"provider": choice.provider, "content": content}
+    facts = {
+        "name": name,
+        "provider": choice.provider,
+        "model": choice.model,
+        "base_url": choice.base_url,
+        "parameters": dict(choice.parameters),
+    }
+    return facts | ({"content": content} if content else {})
 
 
 def key_of(question: Question, files: Sequence[InputFile], way: Way) -> str:

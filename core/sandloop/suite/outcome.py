@@ -79,6 +79,8 @@ class QuestionOutcome:
     agreement: str = ""
     """One line; empty where there is nothing to compare."""
     agree: bool | None = None
+    compared: str = ""
+    """How the answers were compared; empty when they could not be."""
     report: str = ""
     """The comparison's HTML page, relative to the results' folder."""
     expected: str = ""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from sandloop.comparing.comparison import Entry, labels
 from sandloop.files import Inputs
@@ -92,6 +94,12 @@ class Asking:
         )
 
 
+def _place(folder: Path, name: str) -> Path:
+    """Only what the suite wrote can be a pattern."""
+    path = folder / name
+    return path if path.exists() else Path(glob.escape(str(folder)), name)
+
+
 def planned(
     suite: Suite, questions: Sequence[Question], ways: Mapping[str, Way], before: Mapping[str, QuestionOutcome]
 ) -> list[Asking]:
@@ -102,7 +110,7 @@ def planned(
     for question in questions:
         if question.files not in read:
             inputs = Inputs(input_bytes=max(way.limits.input_bytes for way in ways.values()))
-            read[question.files] = inputs.add([suite.folder / name for name in question.files]).files
+            read[question.files] = inputs.add([_place(suite.folder, name) for name in question.files]).files
         files = read[question.files]
         keys = {name: key_of(question, [local.file for local in files], way) for name, way in ways.items()}
         slots = [

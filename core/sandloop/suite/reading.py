@@ -10,6 +10,7 @@ from pathlib import Path
 from sandloop.errors import BadFile
 from sandloop.suite.model import Question, Suite, SuiteModel
 from sandloop.suite.reading_expected import expectation
+from sandloop.suite.recordings import beside
 from sandloop.suite.tree import MAX_BYTES, Node, read_tree
 from sandloop.suite.typed import Table, filled, limits, listed, one_or_more, route, table, text, variable, whole
 from sandloop.suite.variables import Value, count, in_braces, product, suffix
@@ -51,7 +52,7 @@ def parse_suite(written: str, path: Path) -> Suite:
     return Suite(
         path=path,
         questions=tuple(_all_questions(top, defaults)),
-        models=_models(top["models"]) if "models" in top else (),
+        models=_models(top["models"], path.parent) if "models" in top else (),
         repeat=whole(top["repeat"], MAX_REPEAT) if "repeat" in top else 1,
         route=route(defaults["route"]) if "route" in defaults else None,
         limits=limits(defaults["limits"]) if "limits" in defaults else {},
@@ -60,8 +61,8 @@ def parse_suite(written: str, path: Path) -> Suite:
     )
 
 
-def _models(node: Node) -> tuple[SuiteModel, ...]:
-    models = tuple(_model(item) for item in one_or_more(node))
+def _models(node: Node, folder: Path) -> tuple[SuiteModel, ...]:
+    models = tuple(_model(item, folder) for item in one_or_more(node))
     names = [model.model for model in models]
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise node.wrong(f"names {twice!r} twice", "Use 'repeat' to ask each model several times")
@@ -70,14 +71,14 @@ def _models(node: Node) -> tuple[SuiteModel, ...]:
     return models
 
 
-def _model(node: Node) -> SuiteModel:
+def _model(node: Node, folder: Path) -> SuiteModel:
     if not isinstance(node.value, dict):
-        return SuiteModel(model=text(node))
+        return SuiteModel(model=beside(text(node), folder))
     row = table(node, _MODEL)
     if "model" not in row:
         raise node.wrong("has no 'model'", "Name a profile, or 'provider:model'")
     return SuiteModel(
-        model=text(row["model"]),
+        model=beside(text(row["model"]), folder),
         route=route(row["route"]) if "route" in row else None,
         limits=limits(row["limits"]) if "limits" in row else {},
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -62,6 +63,7 @@ class SuiteRun:
     ) -> None:
         self.suite = suite if repeat is None else replace(suite, repeat=repeat)
         self._rerun, self._judge, self._tolerance = rerun, judge, tolerance
+        self._how = json.dumps({"judge": judge, "tolerance": tolerance})
         call = settings or Settings()
         resolved = resolve(call, packages=suite.packages)
         chosen, questions = chosen_models(suite, models, resolved), chosen_questions(suite, only)
@@ -70,7 +72,7 @@ class SuiteRun:
         self.folder = Path(folder) if folder is not None else results_folder(suite)
         self.on_event: OnEvent = on_event or (lambda question, label, event: None)
         self.on_verdict: OnVerdict = on_verdict or (lambda verdict: None)
-        self._options = resolved.sandbox or SandboxOptions()
+        self._settings, self._options = resolved, resolved.sandbox or SandboxOptions()
         self._kept = Kept(self.folder)
         self._judging = asyncio.Semaphore(JUDGED_AT_ONCE)
         self._at = datetime.now(UTC).isoformat(timespec="seconds")
@@ -161,8 +163,9 @@ class SuiteRun:
     async def _compared(self, asking: Asking) -> QuestionOutcome:
         """With what the answers agree on; as it was, where no run is another."""
         outcome, page = asking.so_far(), page_name(asking.question.id)
-        if (before := asking.before) is not None and _same_runs(before, outcome) and (self.folder / page).is_file():
-            return replace(outcome, agreement=before.agreement, agree=before.agree, report=before.report)
+        before = asking.before
+        if before is not None and _same(before, outcome, self._how) and (self.folder / page).is_file():
+            return replace(outcome, agreement=before.agreement, agree=before.agree, compared=before.compared, report=before.report)
         for slot in asking.slots:
             if slot.result is None and slot.verdict is not None and slot.verdict.run:
                 slot.result = await asyncio.to_thread(self._kept.result, slot.verdict.run)
@@ -176,13 +179,21 @@ class SuiteRun:
                 limits=asking.slots[0].way.limits,
                 judge=self._judge,
                 tolerance=self._tolerance,
+                settings=self._settings,
             )
         for slot in asking.slots:
             slot.result = None  # it holds files
-        return replace(outcome, agreement=compared.verdict, agree=compared.agree, report=page if compared.page else "")
+        return replace(
+            outcome,
+            agreement=compared.verdict,
+            agree=compared.agree,
+            compared=self._how if compared.compared else "",
+            report=page if compared.page else "",
+        )
 
 
-def _same_runs(before: QuestionOutcome, now: QuestionOutcome) -> bool:
-    """Whether there is nothing to compare that was not compared before."""
+def _same(before: QuestionOutcome, now: QuestionOutcome, how: str) -> bool:
+    """Whether there is nothing to compare that was not compared before in the same way."""
     runs = [(v.label, v.run, v.error) for v in now.verdicts]
-    return bool(before.report) and runs == [(v.label, v.run, v.error) for v in before.verdicts] and all(v.run for v in now.verdicts)
+    there = before.compared == how and bool(before.report) and all(v.run for v in now.verdicts)
+    return there and runs == [(v.label, v.run, v.error) for v in before.verdicts]

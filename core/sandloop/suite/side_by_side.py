@@ -16,15 +16,17 @@ from sandloop.limits import Limits
 from sandloop.options import SandboxOptions
 from sandloop.ports import LocalFile
 from sandloop.runs.place import new_id
+from sandloop.settings import Settings
 from sandloop.suite.model import Question
 
 
 @dataclass(frozen=True, slots=True)
 class SideBySide:
-    """What came of it. `page` is whether it was written."""
+    """What came of it. `compared` is whether the answers could be, `page` whether it was written."""
 
     verdict: str
     agree: bool | None
+    compared: bool
     page: bool
 
 
@@ -36,21 +38,26 @@ async def side_by_side(
     *,
     options: SandboxOptions,
     limits: Limits,
-    judge: str | None = None,
-    tolerance: float | None = None,
+    judge: str | None,
+    tolerance: float | None,
+    settings: Settings,
 ) -> SideBySide:
     """Compare and write the page. Whatever goes wrong here, the verdicts stay: it is said in words."""
+    agreement = await _agreement(
+        question, entries, options=options, limits=limits, judge=judge, tolerance=tolerance, settings=settings
+    )
+    could = not isinstance(agreement, str)
     comparison = Comparison(
         id=new_id(),
         question=question.text,
         files=tuple(local.file for local in files),
         entries=tuple(entries),
-        agreement=await _agreement(question, entries, options=options, limits=limits, judge=judge, tolerance=tolerance),
+        agreement=Agreement(verdict=agreement, agree=None) if isinstance(agreement, str) else agreement,
         at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     wrong = await asyncio.to_thread(_write, comparison, page)
     verdict = comparison.agreement.verdict
-    return SideBySide(f"{verdict} ({wrong})" if wrong else verdict, comparison.agreement.agree, not wrong)
+    return SideBySide(f"{verdict} ({wrong})" if wrong else verdict, comparison.agreement.agree, could, not wrong)
 
 
 async def _agreement(
@@ -61,16 +68,20 @@ async def _agreement(
     limits: Limits,
     judge: str | None,
     tolerance: float | None,
-) -> Agreement:
+    settings: Settings,
+) -> Agreement | str:
+    """Who agrees with whom, or why that can't be said."""
     if sum(entry.answered for entry in entries) < 2:
         return Agreement(verdict="", agree=None)
     more: dict[str, Any] = {} if tolerance is None else {"tolerance": tolerance}
     try:
         from sandloop.comparing.agreement import agreement
 
-        return await agreement(entries, options=options, limits=limits, judge=judge, question=question.text, **more)
+        return await agreement(
+            entries, options=options, limits=limits, judge=judge, question=question.text, settings=settings, **more
+        )
     except Exception as error:
-        return Agreement(verdict=f"the answers could not be compared: {_sentence(error)}", agree=None)
+        return f"the answers could not be compared: {_sentence(error)}"
 
 
 def _write(comparison: Comparison, page: Path) -> str:
