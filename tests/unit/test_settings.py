@@ -184,6 +184,8 @@ def test_the_options_of_a_call_are_checked_too(home: Path, options: SandboxOptio
 def test_a_wrong_variable_names_the_environment(home: Path) -> None:
     with pytest.raises(BadSetting, match="the environment"):
         resolved(home, SANDLOOP_ROUTE="remote")
+    with pytest.raises(BadSetting, match="SANDLOOP_SECONDS' in the environment is '', but"):
+        resolved(home, SANDLOOP_SECONDS="")
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from pathlib import Path
 
 import pytest
@@ -203,6 +204,36 @@ def test_a_file_that_is_named_and_not_there_is_said(layers: Layers) -> None:
     layers.user.unlink()
     with pytest.raises(BadSetting, match=r"SANDLOOP_CONFIG.*user\.toml', which does not exist"):
         layers.resolved()
+
+
+@pytest.mark.parametrize("what", ["folder", "pipe"])
+def test_what_is_named_and_no_file_is_said(what: str, layers: Layers) -> None:
+    layers.user.unlink()
+    layers.user.mkdir() if what == "folder" else os.mkfifo(layers.user)
+    with pytest.raises(BadSetting, match=r"SANDLOOP_CONFIG.*user\.toml', which is no file"):
+        layers.resolved()
+
+
+def test_no_settings_of_the_user_are_what_the_null_device_says(layers: Layers) -> None:
+    layers.environ["SANDLOOP_CONFIG"] = os.devnull
+    assert [layer.name for layer in read_layers(environ=layers.environ, cwd=layers.cwd) if layer.problems] == []
+
+
+@pytest.mark.parametrize("what", ["link to nothing", "link to itself", "pipe"])
+@pytest.mark.parametrize("whose", ["project", "user"])
+def test_a_file_that_is_there_and_can_not_be_read_is_not_passed_over(what: str, whose: str, layers: Layers) -> None:
+    path: Path = getattr(layers, whose)
+    path.unlink(missing_ok=True)
+    os.mkfifo(path) if what == "pipe" else path.symlink_to("nothing" if "nothing" in what else path.name)
+    assert any(layer.problems for layer in read_layers(environ=layers.environ, cwd=layers.cwd))
+    with pytest.raises(BadSetting, match=path.name):
+        layers.resolved()
+
+
+def test_a_folder_of_a_projects_files_name_is_none(layers: Layers) -> None:
+    layers.project.unlink(missing_ok=True)
+    layers.project.mkdir()
+    assert layers.resolved().model == "claude"
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import resource
 import tomllib
 from functools import cache
@@ -148,6 +149,16 @@ def test_the_code_never_raises_anything_else_for_odd_tables() -> None:
         for probe in PROBES:
             for one in read_table(with_value(place, probe), "here"):
                 assert not isinstance(one, Problem) or isinstance(one.error, BadSetting)
+
+
+def test_only_a_file_or_a_link_is_written_over(tmp_path: Path) -> None:
+    pipe = tmp_path / "device"
+    os.mkfifo(pipe)
+    for force in (False, True):
+        with pytest.raises(UsageError, match="is there already" if not force else "is no file"):
+            write_new(pipe, "x", private=True, force=force)
+    assert pipe.is_fifo()
+    assert list(tmp_path.iterdir()) == [pipe]
 
 
 def test_a_file_that_cannot_be_written_whole_leaves_nothing(tmp_path: Path) -> None:

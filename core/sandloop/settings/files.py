@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sandloop.errors import BadSetting, UsageError
+from sandloop.regular import open_regular
 
 PROJECT = "sandloop.toml"
 MAX_BYTES = 1_000_000
@@ -36,7 +37,7 @@ def here() -> Path:
 
 def project_file(cwd: Path) -> Path | None:
     """The nearest `sandloop.toml` in the folder or above it."""
-    return next((path for folder in (cwd, *cwd.parents) if is_file(path := folder / PROJECT)), None)
+    return next((path for folder in (cwd, *cwd.parents) if is_to_read(path := folder / PROJECT)), None)
 
 
 def is_file(path: Path) -> bool:
@@ -44,6 +45,15 @@ def is_file(path: Path) -> bool:
     try:
         return path.is_file()
     except OSError:  # in a folder of somebody else's
+        return False
+
+
+def is_to_read(path: Path) -> bool:
+    """Whether settings are to be read there. Also a link to nothing or a pipe, which can't be: what it was to say is not passed
+    over."""
+    try:
+        return path.is_file() or (os.path.lexists(path) and not path.is_dir() and str(path) != os.devnull)
+    except OSError:
         return False
 
 
@@ -58,7 +68,7 @@ def is_there(path: Path) -> bool:
 def read_text(path: Path) -> str:
     """What stands in it. Raises `BadSetting`."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path, follow=True) as file:
             content = file.read(MAX_BYTES + 1)
         if len(content) > MAX_BYTES:
             raise BadSetting(
@@ -93,6 +103,8 @@ def write_new(path: Path, text: str, *, private: bool, force: bool) -> None:
             os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if private else 0o666), "w", encoding="utf-8"
         ) as file:
             file.write(text)
+        if force and path.exists() and not path.is_file():
+            raise UsageError(f"{path} is no file, and was left as it is. Name another one.")
         new.replace(path) if force else os.link(new, path)
     except FileExistsError:
         raise UsageError(f"{path} is there already, and was left as it is. Name --force to write over it.") from None

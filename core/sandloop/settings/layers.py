@@ -12,7 +12,7 @@ from sandloop.errors import BadSetting
 from sandloop.limits import Limits
 from sandloop.options import SandboxOptions
 from sandloop.settings.fields import DEFAULTS, NOTHING, PLAIN, PREFIX, Settings
-from sandloop.settings.files import here, is_file, is_there, parsed, project_file, read_text, user_file
+from sandloop.settings.files import here, is_file, is_there, is_to_read, parsed, project_file, read_text, user_file
 from sandloop.settings.places import VARIABLES, Place, meant_variable, variable_of
 from sandloop.settings.project import not_from_project
 from sandloop.settings.sandbox import checked as checked_option
@@ -78,7 +78,7 @@ def read_layers(
     layers = [call_layer(call, packages), environment_layer(environ)]
     if project is not None and not _same(project, user):
         layers.append(file_layer("project", project, user))
-    if is_file(user):
+    if is_to_read(user):
         layers.append(file_layer("user", user, user))
     return [*layers, DEFAULT_LAYER]
 
@@ -166,8 +166,8 @@ def environment_layer(environ: Mapping[str, str]) -> Layer:
             # Without this, a wrong SANDLOOP_PREVIEW would send what it was to hold back.
             read.append(Problem((variable,), BadSetting(name=variable, why="does not exist", where=source, nearest=meant)))
     named = environ.get("SANDLOOP_CONFIG")
-    if named and not is_there(Path(named)):
-        why = f"names {named!r}, which does not exist"
+    if named and named != os.devnull and not is_file(Path(named)):
+        why = f"names {named!r}, which {'is no file' if is_there(Path(named)) else 'does not exist'}"
         read.append(Problem(("SANDLOOP_CONFIG",), BadSetting(name="SANDLOOP_CONFIG", why=why, where=source)))
     return _layer("environment", source, read)
 
@@ -196,4 +196,4 @@ def _layer(name: LayerName, source: str, read: Iterable[Read]) -> Layer:
 
 
 def _same(one: Path, other: Path) -> bool:
-    return is_there(other) and one.samefile(other)
+    return is_there(one) and is_there(other) and one.samefile(other)

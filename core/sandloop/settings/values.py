@@ -49,7 +49,7 @@ def from_text(place: Place, text: str) -> object:
             case _:
                 return text
     except (ValueError, BadSetting):
-        return UNLIMITED if text == "" and place[0] == "limits" else text
+        return UNLIMITED if text == "" and place[0] == "limits" and is_optional(place[-1]) else text
 
 
 def checked(place: Place, value: object, source: str) -> Any:
