@@ -111,6 +111,17 @@ def test_a_folder_that_is_open_to_others_is_refused_with_the_command_that_closes
             use()
 
 
+def test_nobody_is_told_to_close_a_folder_that_holds_other_things(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    tmp_path.chmod(0o755)
+    with pytest.raises(KeyStoreFailed, match=f"chmod 700 {tmp_path}"):
+        keep(NAME, KEY, {"SANDLOOP_KEYS": "./keys.json"})
+    (tmp_path / "of others").touch()
+    with pytest.raises(KeyStoreFailed, match="Name a file in a folder of its own in SANDLOOP_KEYS") as raised:
+        keep(NAME, KEY, {"SANDLOOP_KEYS": "./keys.json"})
+    assert "chmod" not in str(raised.value)
+
+
 def test_an_open_folder_without_a_file_of_keys_holds_none_and_takes_none(file: KeysFile) -> None:
     file.path.parent.mkdir()
     file.path.parent.chmod(0o755)

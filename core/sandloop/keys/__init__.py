@@ -48,7 +48,7 @@ def store_of(environ: Mapping[str, str]) -> Store | None:
     if said == "off":
         return None
     if os.sep in said:
-        return Store(KeysFile(Path(said)), keyring=False)
+        return Store(KeysFile(Path(said).absolute()), keyring=False)
     if said not in ("", *CHOICES):
         from sandloop.settings import nearest
 

@@ -87,7 +87,10 @@ class KeysFile:
         try:
             if not to_write:
                 os.stat(self.path.name, dir_fd=folder, follow_symlinks=False)
-            self._refuse_open(os.fstat(folder), f"is in a folder, {parent}, that", f"chmod 700 {shlex.quote(str(parent))}")
+            alone = set(os.listdir(folder)) <= {self.path.name}  # noqa: PTH208 - it is open; one with more in it may have to stay so
+            close = f"Close it with: chmod 700 {shlex.quote(str(parent))}"
+            do = close if alone else "Name a file in a folder of its own in SANDLOOP_KEYS"
+            self._refuse_open(os.fstat(folder), f"is in a folder, {parent}, that", do)
             yield folder
         finally:
             os.close(folder)
@@ -101,16 +104,16 @@ class KeysFile:
         except FileNotFoundError:
             return {}
         with os.fdopen(number, "rb") as file:
-            self._refuse_open(os.fstat(number), "", f"chmod 600 {shlex.quote(str(self.path))}")
+            self._refuse_open(os.fstat(number), "", f"Close it with: chmod 600 {shlex.quote(str(self.path))}")
             if not stat.S_ISREG(os.fstat(number).st_mode):
                 raise self._failed("is not a file", "Name another one in SANDLOOP_KEYS")
             return self._parsed(file.read(MAX_BYTES + 1))
 
-    def _refuse_open(self, found: os.stat_result, what: str, command: str) -> None:
+    def _refuse_open(self, found: os.stat_result, what: str, do: str) -> None:
         if found.st_uid != os.geteuid():
             raise self._failed(f"{what} belongs to another user".strip(), "Name a file of your own in SANDLOOP_KEYS")
         if found.st_mode & 0o077:
-            raise self._failed(f"{what} is open to other users".strip(), f"Close it with: {command}")
+            raise self._failed(f"{what} is open to other users".strip(), do)
 
     def _parsed(self, content: bytes) -> dict[str, Entry]:
         try:
