@@ -287,6 +287,8 @@ UNITS = [
         "[TOOL_CALLS]",
         "to=functions.python ",
     ),
+    *("\nls -a.b/c=d ", " -a.b/c=d", "KeyError: ", ">>>python\n", "‘‘‘\n", "Call: f(", ".. code-block:: python\n", "\n\n    x"),
+    *("<details type='reasoning'>", "Here is my thought process:\n", "#+begin_src python\n", "<jupyter_code>", "<|channel>thought"),
     *("<｜tool▁call▁begin｜>", "<|start|>", '"code": "', "code which was ", "import a\n", "-", "lambda:", "!ls\n", "“", "\ud800"),
 ]
 
@@ -337,6 +339,14 @@ def test_a_megabyte_of_anything_ends_in_seconds(unit: str) -> None:
     called(unit * (1_000_000 // len(unit)))
 
     assert time.process_time() - start < 20
+
+
+@pytest.mark.parametrize("words", [" -a.b/c", " a/b.c", " a=b/c.d"])
+def test_words_that_can_be_read_in_two_ways_cost_no_more_for_being_many(words: str) -> None:
+    start = time.process_time()
+
+    assert said(f"```\nls{words * 50} !\n```").cells == ()
+    assert time.process_time() - start < 5
 
 
 @pytest.mark.parametrize("mark", ["```", "~~~"])

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sandloop.extraction import pythonic, text_calls
 from sandloop.extraction.cells import Cell, Found, Runnable
 from sandloop.extraction.fences import Block, blocks, relaxed
-from sandloop.extraction.inner_fences import kept_whole
+from sandloop.extraction.inner_fences import kept_whole, swallows
 from sandloop.extraction.intent import around, resolves, says_done
 from sandloop.extraction.language import acts, does_nothing, imports, is_script, parse
 from sandloop.extraction.other_fences import as_fences
@@ -36,7 +36,9 @@ def from_fences(text: str, situation: Situation) -> Found:
     text = kept_whole(text)
     strict = blocks(text)
     found = _choose(strict, text, situation)
-    broken = any(not b.closed and (b.end < len(text.rstrip()) or "```" in b.source) for b in strict)
+    broken = any(swallows(b.source) for b in strict) or any(
+        not b.closed and (b.end < len(text.rstrip()) or "```" in b.source) for b in strict
+    )
     if "```" in text and (broken or (not found.cells and not found.why)):
         again = _choose(blocks(relaxed(text)), text, situation)
         found = again if again.cells or not found else found
@@ -121,12 +123,14 @@ def _is_diff(source: str) -> bool:
     if re.match(r"(?:diff --git |--- \S+.*\n\+\+\+ |@@ -\d|\*\*\* Begin Patch|<{7} |Index: )", head):
         return True
     marked = re.fullmatch(r"(?:[-+ ].*\n|\n)*(?:[-+ ].*)?", source)
-    return bool(marked and re.search(r"^-", source, re.M) and re.search(r"^\+", source, re.M)) and parse(source) is None
+    return bool(marked and re.search(r"^-", source, re.M) and re.search(r"^\+", source, re.M)) and (
+        source.lstrip("\n")[:1] in ("+", "-") or parse(source) is None
+    )
 
 
 _TRACEBACK = re.compile(
     r"\s*(?:-{20,}\s*\n)?(?:[\w.]+(?:Error|Exception)\s+)?Traceback \(most recent call last\)"
-    r"|\s*File \"[^\"\n]+\", line \d+|\s*[\w.]+(?:Error|Exception|Warning): [^\n]*\s*\Z"
+    r"|\s*File \"[^\"\n]+\", line \d+|\s*[\w.]+(?:Error|Exception|Warning): [^\n]*+\s*+\Z"
 )
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from sandloop.extraction.language import parse
 from sandloop.extraction.tags import CODE_IN_INFO, tag_kind
 
 if TYPE_CHECKING:
@@ -148,6 +149,10 @@ _OPENING = re.compile(r"^(?P<before>.*?)(?P<marker>(?<!`)`{3,}+|(?<!~)~{3,}+)[ \
 _ONE_LINE = re.compile(r"^\s*```(?P<info>\w+)[ \t]+(?P<code>[^`\n]+)```\s*$")
 
 
+MOST_PARAGRAPHS = 4
+"""Paragraphs that may be prose between the code of a block that nobody closed and the next block."""
+
+
 def relaxed(text: str) -> str:
     """The text with fences as their writer meant them: alone on their lines and not indented."""
     written: list[str] = []
@@ -160,6 +165,9 @@ def relaxed(text: str) -> str:
             if closing:
                 written += [marker, closing.group(2)]
                 marker = ""
+            elif stripped.startswith(marker) and tag_kind(stripped[len(marker) :]) in ("python", "bash"):
+                opened = next(i for i in range(len(written) - 1, -1, -1) if written[i].startswith(marker))
+                written[opened + 1 :] = [*_closed_early(written[opened + 1 :], marker), stripped]
             elif stripped.endswith(marker) and not stripped.startswith(marker):
                 written += [body.rstrip()[: -len(marker)], marker, ""]
                 marker = ""
@@ -178,6 +186,15 @@ def relaxed(text: str) -> str:
         else:
             written.append(line)
     return "\n".join(written)
+
+
+def _closed_early(lines: list[str], marker: str) -> list[str]:
+    """The lines of a block that another follows unclosed: the code, its closing mark, and the paragraphs behind that are prose."""
+    paragraphs = "\n".join(lines).split("\n\n")
+    for kept in range(len(paragraphs), max(0, len(paragraphs) - MOST_PARAGRAPHS), -1):
+        if parse(code := "\n\n".join(paragraphs[:kept])) is not None:
+            return [code, marker, "\n\n".join(paragraphs[kept:])]
+    return [*lines, marker]
 
 
 def _without_comments(text: str) -> str:

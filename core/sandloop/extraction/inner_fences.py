@@ -22,6 +22,7 @@ LONGER = "~" * 16
 
 def kept_whole(text: str) -> str:
     """The text with such blocks in a fence that nothing inside closes."""
+    text = _documents_kept(text)
     if len(text) > MOST_CHARS or not any(t in text for t in (*_TRIPLE, "<<")) or LONGER in text:
         return text
     position = tried = 0
@@ -41,12 +42,44 @@ def kept_whole(text: str) -> str:
     return text
 
 
+_DOCUMENT = re.compile(r"^```(?:markdown|md|mdx)[ \t]*$", re.MULTILINE | re.IGNORECASE)
+
+
+def _documents_kept(text: str) -> str:
+    """The text with each Markdown document, whose fences within are balanced, in a fence of its own."""
+    if len(text) > MOST_CHARS or LONGER in text:
+        return text
+    kept: list[str] = []
+    position = 0
+    while opening := _DOCUMENT.search(text, position):
+        depth, inner = 1, False
+        for fence in _FENCE.finditer(text, opening.end()):
+            depth += 1 if fence["info"].strip() else -1
+            inner = inner or bool(fence["info"].strip())
+            if depth == 0:
+                break
+        else:
+            break
+        mark = LONGER if inner else "```"
+        kept.append(f"{text[position : opening.start()]}{mark}markdown{text[opening.end() : fence.start()]}{mark}")
+        position = fence.end()
+    return "".join([*kept, text[position:]])
+
+
 def _is_open(kind: TagKind, source: str) -> bool:
     """Whether code ends in the middle of a string or here-document."""
     if kind == "bash":
         heredocs = {m["end"] for m in HEREDOC.finditer(source)}
         return not heredocs <= {line.strip() for line in source.split("\n")}
     return kind == "python" and any(t in source for t in _TRIPLE) and parse(source) is None
+
+
+_OPENS_AGAIN = re.compile(r"^```(?:python3?|py|bash|sh)[ \t]*$", re.MULTILINE)
+
+
+def swallows(source: str) -> bool:
+    """Whether a block that was never closed goes on into the next one."""
+    return bool(_OPENS_AGAIN.search(source)) and parse(source) is None
 
 
 def _closings(text: str, opening: re.Match[str]) -> list[re.Match[str]]:

@@ -50,7 +50,8 @@ _GOES_ON = _any(r"(?:so|now|therefore|thus|instead)\W*$")
 _CODE_WORD = r"\b(?:code|script|query|commands?|snippet|program|approach|steps?)\b"
 _USED = _any(
     _CODE_WORD + r"[^.:\n]{0,40}?\b(?<!\bbe )(?:used|ran|executed|wrote)\b",
-    r"\b(?:i|we)(?:['’]ve| have| had)? (?:just |already )?(?:used|ran|run|executed)\b",
+    r"\b(?:i|we)(?:['’]ve| have| had)? (?:just |already )?(?:used|ran|executed)\b"
+    r"|\b(?:i|we)(?:['’]ve| have| had) (?:just |already )?run\b",
     r"\bfor (?:reference|completeness|transparency|the record|your records)\b",
     r"\b(?:used|executed|ran) (?:the following|this) (?:python |bash )?(?:code|script)\b",
     r"\bhow (?:i|we) (?:got|computed|calculated|did|found|arrived|obtained)\b",
@@ -62,6 +63,7 @@ _OFFERED = _any(
     r"\bif you(?:['’]d| would)? (?:want|like|prefer|need|wish|ever)\b",
     r"\b(?:reproduce|replicate|verify|check|repeat|rerun|re-run) (?:this|these|it|the|my)\b",
     r"\byou (?:can|could|may|might)(?: also| then)? (?:run|use|execute|try|save|adapt|extend)\b",
+    r"\bone (?:can|could|might|would) (?:also )?(?:run|use|do|write|try)\b",
     r"\b(?:yourself|locally|on your (?:own )?(?:machine|computer|side)|later)\b",
     r"\balternatively\b|\b(?:full|complete) (?:code|script)\b|\bfor example\b|\be\.g\.",
 )
@@ -75,7 +77,8 @@ _OUTPUT = _any(
     r"\b(?:output|result)s?\b"
     r"(?: (?:is|was|will be|would be|looks like|should (?:be|look like)|of (?:this|the)(?: \w+){0,3}))?"
     r"(?: (?:as follows|something like|like this|this|similar to))*\s*[:：]\W*$",
-    r"^\W*(?:(?:le|la|les|the|der|die|das|el|los|il|o|os|voici|hier ist|aqu(?:í|i) est(?:á|a)|erwartete|m(?:ö|oe)gliche"
+    r"^\W*(?:(?:le|la|les|the|der|die|das|el|los|il|o|os|voici|hier ist|aqu(?:í|i) est(?:á|a)|exemple de"
+    r"|ejemplo de|exemplo de|esempio di|erwartete|m(?:ö|oe)gliche"
     r"|mein)\s+){0,3}"
     r"(?:ausgabe|ergebnis(?:se)?|salida|sortie|r(?:é|e)sultats?|resultados?|risultato|sa(?:í|i)da)\b[^.]{0,40}[:：]\W*$",
     r"^\W*(?:程序|代码|脚本|运行|执行|预期|期望|示例|样例|可能的?|上述|实行|実行|期待される|예상|실행)*的?(?:输出|结果|出力|出力結果|출력|결과)"

@@ -69,7 +69,10 @@ def _is_formula(node: ast.expr) -> bool:
     """Whether it is arithmetic with plain names, such as prose shows: `price * quantity`, `(x - mean(x)) / std(x)`, `P(A)`."""
     return all(
         isinstance(n, _FORMULA_NODES)
-        and (not isinstance(n, ast.Call) or (isinstance(n.func, ast.Name) and (n.func.id in _MATHS or len(n.func.id) == 1)))
+        and (
+            not isinstance(n, ast.Call)
+            or (isinstance(n.func, ast.Name) and (n.func.id in _MATHS or len(n.func.id) == 1 or n.func.id.isupper()))
+        )
         for n in ast.walk(node)
     )
 
@@ -90,9 +93,13 @@ def _is_shown_value(node: ast.expr) -> bool:
 def acts(source: str) -> bool:
     """Whether untagged text is Python that does something, and not prose, a value or printed output that happens to parse."""
     tree = parse(source)
-    if tree is None or not tree.body:
+    if tree is None or not tree.body or _R_ARROW.search(source[:20_000]):
         return False
     return any(_acts(s) for s in tree.body) or _shows_its_own(tree.body)
+
+
+_R_ARROW = re.compile(r"^[ \t]*[\w.]+ <- \S", re.MULTILINE)
+"""R's assignment, which Python reads as a comparison with a negative number."""
 
 
 def _shows_its_own(body: list[ast.stmt]) -> bool:

@@ -12,12 +12,13 @@ _SHELL_LINE = re.compile(rf"\s*(?:\$\s+)?(?:sudo\s+)?(?:{_COMMANDS})(?:\s|$)")
 _ALONE = re.compile(r"(?:ls|pwd|nproc|tree|df -h|free -\w+|pip3? (?:list|freeze|show [\w-]+)|python3? (?:-V|--version|-c 'x'))\s*$")
 _NO_ENGLISH = re.compile(r"(?:ls|cd|mkdir|rmdir)(?:\s+[\w./*~-]+)+\s*$")
 _ARGUMENT = (
-    r"(?:\s+(?:-{1,2}\w\S*|\+\d+|-|\.{1,2}|[\w./*?~-]*[/*][\w./*?~-]*|[\w*?-]+\.[A-Za-z]\w{0,9}|\d+[bcklw]?|'x'|[\w.-]+=\S*|\$\S+"
-    r"|\d?[<>]{1,2}&?\s?\S+))"
+    r"(?:\s+(?>(?:-{1,2}\w\S*|\+\d+|-|\.{1,2}|[\w./*?~-]*[/*][\w./*?~-]*|[\w*?-]+\.[A-Za-z]\w{0,9}|\d+[bcklw]?|'x'|[\w.-]+=\S*"
+    r"|\$\S+|\d?[<>]{1,2}&?\s?\S+)(?=\s|$)))"
 )
+"""Atomic, since many a word can be read in two ways, and a line has many words."""
 _COMMAND = re.compile(
     r"(?:cat|head|tail|wc|grep(?: -\w+)*(?: [\w-]+)?|awk|sed|cut|sort|uniq|find|echo|cp|mv|unzip|zipinfo|tar|file|du|df|stat|jq"
-    rf"|zcat|tree|tr|xxd|nl|sqlite3|python3? -c){_ARGUMENT}+\s*$"
+    rf"|zcat|tree|tr|xxd|nl|sqlite3|python3? -c){_ARGUMENT}++\s*$"
 )
 _PLAIN_COMMAND = re.compile(r"(?:ls|sort|uniq|wc|nl|tr|cut|head|tail|cat|xargs|tee|awk|sed|grep|jq|column|shuf|paste|rev)\b[^|]*$")
 _LOOP = re.compile(r"for \w+ in [^;\n]+; ?do .+; ?done\s*$")

@@ -95,7 +95,9 @@ def is_install(source: str) -> bool:
     return bool(lines) and all(_INSTALL.match(line) for line in lines)
 
 
-_SHELL_PROMPT = re.compile(r"\s*(?:\([\w.-]+\)\s*)?(?:[\w.-]+@[\w.-]+:?[^\s$#]*|[~/][\w./~-]*)?\s?\$\s+")
+_SHELL_PROMPT = re.compile(
+    r"\s*(?:\([\w.-]+\)\s*)?(?:(?:[\w.-]+@[\w.-]+:?[^\s$#]*|[~/][\w./~-]*)?\s?\$|\[?[\w.-]+@[\w.-]+[: ][^\s$#%\]]*\]?\s?[$#%])\s+"
+)
 
 
 _GOES_ON = re.compile(r"^>(?: |$)")
@@ -262,7 +264,7 @@ def _without_line_numbers(source: str) -> str:
     numbered = [re.match(r"[ \t]*(\d+)(?:\s?[|:.│]|(?=\s|$)) ?(.*)", line) for line in source.split("\n")]
     found = [m for m in numbered if m]
     in_order = all(int(b[1][:9]) == int(a[1][:9]) + 1 for a, b in pairwise(found))
-    return "\n".join(m[2] for m in found) if in_order and len(found) == len(numbered) else source
+    return textwrap.dedent("\n".join(m[2] for m in found)) if in_order and len(found) == len(numbered) else source
 
 
 def _hanging_first_line(source: str) -> str:
