@@ -92,6 +92,20 @@ def test_a_junit_file_that_cannot_be_written_is_said(tmp_path: Path) -> None:
         write_junit(MIXED, tmp_path / "file/junit.xml")
 
 
+def test_a_junit_file_takes_the_place_of_no_pipe_and_no_link(tmp_path: Path) -> None:
+    pipe, link = tmp_path / "pipe", tmp_path / "link"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDWR)  # so that neither end waits for the other
+    write_junit(MIXED, pipe)
+    assert pipe.is_fifo()
+    assert b"<testsuites" in os.read(reader, 1_000_000)
+    os.close(reader)
+    link.symlink_to("target.xml")
+    write_junit(MIXED, link)
+    assert link.is_symlink()
+    assert "<testsuites" in (tmp_path / "target.xml").read_text()
+
+
 def test_a_row_a_model_counts_and_a_cost_that_is_unknown_in_part_is_unknown() -> None:
     first, second = MIXED.totals
     assert (first.passed, first.failed, first.error, first.runs, first.asked) == (2, 0, 0, 2, 1)

@@ -71,4 +71,8 @@ def write_junit(outcome: SuiteOutcome, path: Path) -> None:
     with writing_to(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
         document: Any = junit(outcome)
-        write_whole(path, document.tostring().decode())
+        text = document.tostring().decode()
+        if path.is_symlink() or (path.exists() and not path.is_file()):  # /dev/stdout, a pipe: never replaced
+            path.write_text(text, "utf-8")
+        else:
+            write_whole(path, text)
