@@ -50,7 +50,8 @@ class OpenBlock:
     def finish(self) -> Mapping[str, Any] | None:
         """The whole input of a call, which the block then holds; None when it was cut off or is no object."""
         if not self.partial:
-            return mapping(self.block.get("input"))
+            self.block["input"] = at_once = dict(mapping(self.block.get("input")))
+            return at_once
         try:
             value = json.loads(self.partial)
         except ValueError:

@@ -7,6 +7,7 @@ nobody has heard of goes back too.
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -49,6 +50,7 @@ class Reading:
     """Calls whose code the provider had whole, so that it may have run."""
     over: bool = False
     _open: dict[int, OpenBlock] = field(default_factory=dict[int, OpenBlock])
+    _stopped: set[int] = field(default_factory=set[int])
     _usage: dict[str, Any] = field(default_factory=dict[str, Any])
     _stop: str = ""
     _details: Mapping[str, Any] = field(default_factory=dict[str, Any])
@@ -65,22 +67,26 @@ class Reading:
             case "content_block_start":
                 self.began = True
                 self._bound(event.get("content_block"))
-                opened = OpenBlock(dict(mapping(event.get("content_block"))))
-                self._open[_index(event)] = opened
-                return self._opened(opened.block)
+                return self._begin(_index(event), dict(mapping(event.get("content_block"))))
             case "content_block_delta":
                 self._bound(event.get("delta"))
                 return self._opened_at(event).grow(mapping(event.get("delta")))
             case "content_block_stop":
-                return self._close(self._opened_at(event, remove=True))
+                if (index := _index(event)) in self._stopped and index not in self._open:
+                    return []
+                stopped = self._opened_at(event)
+                self._stopped.add(index)
+                del self._open[index]
+                return self._close(stopped)
             case "message_delta":
                 delta = mapping(event.get("delta"))
                 self._stop = text(delta.get("stop_reason")) or self._stop
                 self._details = mapping(delta.get("stop_details"))
                 self._keep_container(delta.get("container"))
                 self._count(event.get("usage"))
+                return self._end() if self._stop else []
             case "message_stop":
-                self.over = True
+                return self._end()
             case _:  # pings, and whatever comes to be sent beside them
                 pass
         return []
@@ -118,6 +124,20 @@ class Reading:
         """Whether the reply is billed as the price list says: neither the fast mode nor a reserved tier."""
         return self._usage.get("speed") in (None, "standard") and self._usage.get("service_tier") in (None, "standard")
 
+    def _begin(self, index: int, block: dict[str, Any]) -> list[Event]:
+        """A block begins. One that was not stopped before another took its index is whole."""
+        before = self._open.get(index)
+        if before is not None and before.block == block and not before.partial:
+            return []
+        self._open[index] = OpenBlock(dict(block))
+        return [*(self._close(before) if before is not None else ()), *self._opened(block)]
+
+    def _end(self) -> list[Event]:
+        """The reply is over, and with it the blocks that nothing stopped."""
+        self.over = True
+        still_open, self._open = list(self._open.values()), {}
+        return [event for opened in still_open for event in self._close(opened)]
+
     def _opened(self, block: dict[str, Any]) -> list[Event]:
         """Text may stand in the start of a block; result blocks come whole with it."""
         kind = text(block.get("type"))
@@ -134,12 +154,16 @@ class Reading:
 
     def _close(self, opened: OpenBlock) -> list[Event]:
         block = opened.block
+        if not block.get("type"):
+            return []
         self.blocks.append(block)
-        if block.get("type") not in ("server_tool_use", "tool_use"):
+        if block["type"] not in ("server_tool_use", "tool_use"):
             return []
         whole = opened.finish()
         if whole is None:  # cut off: the loop asks for it again, nothing of it runs
             return []
+        if block["type"] == "tool_use" and not text(block.get("id")):
+            block["id"] = f"toolu_{secrets.token_hex(8)}"
         name, call_id = text(block.get("name")), text(block.get("id"))
         if block["type"] == "tool_use":
             self.calls.append(ToolCall(id=call_id, name=name, arguments=opened.partial or json.dumps(block["input"])))
@@ -150,11 +174,10 @@ class Reading:
         language, source = source_of(name, whole)
         return [CodeWritten(code_id=call_id, language=language, source=source, origin="provider", call_id=call_id)]
 
-    def _opened_at(self, event: Mapping[str, Any], *, remove: bool = False) -> OpenBlock:
-        index = _index(event)
-        opened = self._open.pop(index, None) if remove else self._open.get(index)
+    def _opened_at(self, event: Mapping[str, Any]) -> OpenBlock:
+        opened = self._open.get(_index(event))
         if opened is None:
-            raise Fault("unreadable", f"a {event.get('type')} for block {index}, which never began")
+            raise Fault("unreadable", f"a {event.get('type')} for block {_index(event)}, which never began")
         return opened
 
     def _bound(self, piece: object) -> None:
@@ -166,8 +189,10 @@ class Reading:
         self.container = text(mapping(container).get("id"))[:200] or self.container
 
     def _count(self, usage: object) -> None:
-        """Later counts are cumulative and leave out what has not changed."""
-        self._usage.update({k: v for k, v in mapping(usage).items() if v is not None})
+        """Later counts are cumulative and leave out what has not changed, or give it as 0."""
+        for name, value in mapping(usage).items():
+            if value is not None and not (isinstance(value, int) and value < _count(self._usage.get(name))):
+                self._usage[name] = value
 
     def _tokens(self, name: str) -> int:
         return _count(self._usage.get(name))

@@ -20,6 +20,10 @@ from sandloop_providers.thoughts import ThoughtSplitter
 REPLY_CHARS = 20_000_000
 """A reply of a million tokens has a fifth of this; more is a server that never ends."""
 CALLS = 64
+CUT_OFF = ("length", "model_length", "max_tokens", "MAX_TOKENS")
+"""The second is Mistral's; proxies hand on those of Claude and Gemini."""
+GIVEN_UP = ("error", "abort", "insufficient_system_resource")
+"""Of OpenRouter and Mistral, of vLLM, of DeepSeek: what came until then is no answer."""
 
 
 @dataclass(slots=True)
@@ -79,17 +83,24 @@ class Reading:
         self.reported = _mapping(whole.get("usage")) or _mapping(_mapping(whole.get("x_groq")).get("usage")) or self.reported
         choices = _list(whole.get("choices"))
         choice: Mapping[str, Any] = _mapping(choices[0]) if choices else {}
-        delta = _mapping(choice.get("delta")) or _mapping(choice.get("message"))
+        delta = _mapping(choice.get("delta"))
+        if not delta and not (self.began and "delta" in choice):  # else a server that says all of it again at the end
+            delta = _mapping(choice.get("message"))
         yield from self._reason(delta)
         yield from self._say(delta.get("content"))
         self._refusal += _text(delta.get("refusal"))
         for piece in _list(delta.get("tool_calls")):
             yield from self._call(_mapping(piece))
-        self.finish = _text(choice.get("finish_reason")) or self.finish
+        finish = _text(choice.get("finish_reason"))
+        if choice.get("error"):
+            raise fault_from_body(choice["error"], status=status_in(_mapping(choice["error"])))
+        if finish in GIVEN_UP:
+            raise Fault("status", f"the server gave the reply up: {finish}", status=500)
+        self.finish = finish or self.finish
 
     def end(self) -> Iterator[Event]:
         """What was held back."""
-        yield from self.content.end(cut_off=self.finish == "length")
+        yield from self.content.end(cut_off=self.finish in CUT_OFF)
         for call in self._calls.values():
             call.parsed_at = -len(call.arguments)
             yield from call.newly_written()
@@ -121,10 +132,10 @@ class Reading:
     def _stop(self, calls: Sequence[ToolCall]) -> ReplyStop:
         """A reply with calls is a turn of tools whatever the server says, unless the last call itself is cut off."""
         if calls:
-            return "length" if self.finish == "length" and not _is_json(calls[-1].arguments) else "end"
+            return "length" if self.finish in CUT_OFF and not _is_json(calls[-1].arguments) else "end"
         if self.finish in ("content_filter", "refusal") or (self._refusal and not self.content.text):
             return "refusal"
-        return "length" if self.finish == "length" else "end"
+        return "length" if self.finish in CUT_OFF else "end"
 
     def _sent_back(self) -> dict[str, Any]:
         extra: dict[str, Any] = {}

@@ -96,10 +96,11 @@ class Reading:
     def _executed(self, wire: Mapping[str, Any]) -> Iterator[Event]:
         self.began = True
         key, info = text(wire.get("id")), mapping(wire.get("info"))
+        arguments = self._arguments.pop(key, "")
         if INTERPRETER not in text(wire.get("name")) and not info.get("code"):
             return
         code_id = key or f"m-{secrets.token_hex(5)}"
-        source = text(info.get("code")) or _code_in(text(wire.get("arguments")) or self._arguments.get(key, ""))
+        source = text(info.get("code")) or _code_in(text(wire.get("arguments")) or arguments)
         self.cells, self._last = self.cells + 1, code_id
         yield CodeWritten(code_id=code_id, language="python", source=source, origin="provider")
         output = text(info.get("code_output"))

@@ -59,6 +59,10 @@ class Reading:
     _calls: dict[str, str] = field(default_factory=dict[str, str])
     """Arguments of each function call so far, by the item's id."""
     _shown: dict[str, int] = field(default_factory=dict[str, int])
+    _said: str = ""
+    """The visible text so far."""
+    _told: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
+    """Type and id of each item."""
     _chars: int = 0
 
     def take(self, event: object) -> Iterator[Event]:
@@ -85,11 +89,11 @@ class Reading:
                 self.began = True
                 yield from self._done(mapping(wire.get("item")))
             case _ if kind in ENDS:
-                yield from self._end(mapping(wire.get("response")))
+                yield from self._end(mapping(wire.get("response")), kind.removeprefix("response."))
             case "error":
                 raise fault_from_body(mapping(wire.get("error")) or wire, status=None)
             case _ if wire.get("object") == "response":  # a server that ignores `stream` answers with the whole
-                yield from self._end(wire)
+                yield from self._end(wire, "completed")
             case _ if wire.get("error"):
                 raise fault_from_body(wire["error"], status=status_in(mapping(wire["error"]), wire))
             case _:  # beginnings, progress, and whatever comes to be sent beside them
@@ -104,7 +108,7 @@ class Reading:
             stop=stop,
             text="\n\n".join(texts),
             calls=tuple(
-                ToolCall(id=text(i.get("call_id")), name=text(i.get("name")), arguments=text(i.get("arguments")))
+                ToolCall(id=text(i.get("call_id")), name=text(i.get("name")), arguments=_arguments(i))
                 for i in self.items
                 if i.get("type") == "function_call" and i.get("status") in ("completed", None)
             ),
@@ -140,6 +144,8 @@ class Reading:
         if self._chars > REPLY_CHARS:
             raise Fault("unreadable", f"the reply is longer than {REPLY_CHARS} characters")
         if delta:
+            if kind is Text:
+                self._said += delta
             yield kind(text=delta)
 
     def _name(self, item: Mapping[str, Any]) -> None:
@@ -163,6 +169,9 @@ class Reading:
         self._chars += len(json.dumps(item, default=str))
         if self._chars > REPLY_CHARS:
             raise Fault("unreadable", f"the reply is longer than {REPLY_CHARS} characters")
+        if not self._told.isdisjoint(_ids(item)):
+            return
+        self._told |= _ids(item)
         self.items.append(item)
         yield from self._code(item)
         self.pictures += pictures_of(item)
@@ -179,19 +188,23 @@ class Reading:
             self._ran.add(ran.code_id)
             yield ran
 
-    def _end(self, response: Mapping[str, Any]) -> Iterator[Event]:
-        """The whole reply again. Items that the stream left out are taken from it."""
+    def _end(self, response: Mapping[str, Any], status: str) -> Iterator[Event]:
+        """The whole reply again. Items that the stream left out are taken from it. The others are known by their ids; where there
+        are none, or a proxy makes them up anew each time, by their place."""
         self.model = text(response.get("model")) or self.model
         self._usage = mapping(response.get("usage")) or self._usage
-        self._status = text(response.get("status"))
+        self._status = text(response.get("status")) or status
         self._why = text(mapping(response.get("incomplete_details")).get("reason"))
-        streamed = bool(self.items)
-        known = {text(item.get("id")) for item in self.items}
-        for item in rows(response.get("output")):
-            if text(item.get("id")) not in known or not item.get("id"):
+        streamed = [item.get("type") for item in self.items]
+        output, ids = rows(response.get("output")), {text(item.get("id")) for item in self.items}
+        has_ids = any(item.get("id") and text(item["id"]) in ids for item in output)
+        for place, item in enumerate(output):
+            if (has_ids and item.get("id")) or streamed[place : place + 1] != [item.get("type")]:
                 yield from self._done(item)
-                if not streamed and (said := said_in(item)):
+                if not streamed and not self._said and (said := said_in(item)):
                     yield Text(text=said)
+        if self._said and not any(said_in(item) for item in self.items):
+            self.items.append({"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": self._said}]})
         self.began = self.began or bool(self.items)
         if self._status in ("failed", "cancelled"):
             raise fault_from_body(mapping(response.get("error")) or {"message": f"the reply is {self._status}"}, status=None)
@@ -201,6 +214,16 @@ class Reading:
         """Cells that the reply broke off before telling what came of them."""
         for code_id in sorted(self._written - self._ran):
             yield CodeRan(code_id=code_id, exit_code=None, stopped_by="provider", state="unknown", outcome="unknown")
+
+
+def _ids(item: Mapping[str, Any]) -> set[tuple[str, str]]:
+    kind = text(item.get("type"))
+    return {(kind, told) for told in (text(item.get("id")), text(item.get("call_id"))) if told}
+
+
+def _arguments(item: Mapping[str, Any]) -> str:
+    given = item.get("arguments")
+    return json.dumps(given) if isinstance(given, dict) else text(given)
 
 
 def _count(value: object) -> int:
