@@ -97,11 +97,14 @@ class _Event:
         self.odd = bare[:100] if whole is None else ""
 
     def _parsed(self) -> Iterator[object]:
-        """One payload over all lines, or one in each, from servers that set no blank line between events."""
+        """One payload over all lines, or one in each, from servers that set no blank line between events. An error that only the
+        event's name calls so says it itself."""
         if not self.data:
             return
         try:
-            yield json.loads("\n".join(self.data))
+            whole: object = json.loads("\n".join(self.data))
+            facts = mapping(whole)
+            yield {"error": facts} if self.name == "error" and facts and not {"error", "type"} & set(facts) else whole
         except ValueError:
             if len(self.data) == 1:
                 raise

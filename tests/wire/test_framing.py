@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -137,6 +138,8 @@ async def test_a_stream_that_is_cut_inside_an_event_broke_off(family: Family) ->
         'error: {"code": 503, "message": "no room"}',
         'data: {"error": {"code": "503", "message": "no room"}}',
         'event: error\ndata: {"error": {"code": 503, "message": "no room"}}',
+        'event: error\ndata: {"message": "no room", "code": 503}',
+        "event: error\ndata: no room",
         'data: {"error": {"type": "server_error", "code": null, "message": "no room"}}',
         'data: {"error": {"type": "overloaded_error", "message": "no room"}}',
         'data: {"error": "no room", "code": 503}',
@@ -147,7 +150,7 @@ async def test_an_error_that_stands_in_the_stream_is_told(family: Family, error:
     body = _lines(STREAMS[family.name][:2]) + f"{error}\n\n".encode()
     with RawServer(body) as server, pytest.raises(ProviderError, match="no room") as raised:
         await replied(family, server.url)
-    assert isinstance(raised.value, Overloaded) or "error_type" in error
+    assert isinstance(raised.value, Overloaded) or not re.search(r"503|server_error|overloaded_error", error)
 
 
 @pytest.mark.parametrize(
