@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +16,7 @@ from sandloop.events import CodeWritten, Event, ReplyEnded, ReplyStop, Text, Thi
 from sandloop_providers.anthropic_blocks import RESULT_TYPE, Output, is_code, outputs_of, ran_of, source_of
 from sandloop_providers.anthropic_errors import Fault
 from sandloop_providers.anthropic_open import OpenBlock
-from sandloop_providers.untrusted import mapping, text
+from sandloop_providers.untrusted import mapping, rows, text
 
 STOPS: dict[str, ReplyStop] = {
     "pause_turn": "pause",
@@ -87,6 +87,8 @@ class Reading:
                 return self._end() if self._stop else []
             case "message_stop":
                 return self._end()
+            case "message":  # a server that ignores `stream` answers with the whole
+                return [told for piece in _pieces(event) for told in self.take(piece)]
             case _:  # pings, and whatever comes to be sent beside them
                 pass
         return []
@@ -212,6 +214,15 @@ class Reading:
     def _declined(self) -> str:
         why = [text(self._details.get("category")), text(self._details.get("explanation"))]
         return ": ".join(part for part in why if part) or self._said()
+
+
+def _pieces(message: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    yield {"type": "message_start", "message": message}
+    for index, block in enumerate(rows(message.get("content"))):
+        yield {"type": "content_block_start", "index": index, "content_block": block}
+        yield {"type": "content_block_stop", "index": index}
+    yield {"type": "message_delta", "delta": message}
+    yield {"type": "message_stop"}
 
 
 def _index(event: Mapping[str, Any]) -> int:

@@ -40,7 +40,7 @@ async def payloads(pieces: AsyncIterator[bytes], ends: Collection[str] = ()) -> 
         for payload in event.payloads():
             found = True
             over = over or str(mapping(payload).get("type") or event.name) in ends
-            yield event.name, payload
+            yield event.name, _called_error(payload, event.name)
         odd, over = odd or event.odd, over or event.is_last
         if over:
             await _linger(pieces)
@@ -48,7 +48,7 @@ async def payloads(pieces: AsyncIterator[bytes], ends: Collection[str] = ()) -> 
         event = _Event()
     for payload in event.payloads(cut_off=True):
         found = True
-        yield event.name, payload
+        yield event.name, _called_error(payload, event.name)
     if odd := "" if found else odd or event.odd:
         raise ValueError(PAGE if odd.startswith("<") else f"the answer is neither events nor JSON: {odd}")
 
@@ -97,19 +97,24 @@ class _Event:
         self.odd = bare[:100] if whole is None else ""
 
     def _parsed(self) -> Iterator[object]:
-        """One payload over all lines, or one in each, from servers that set no blank line between events. An error that only the
-        event's name calls so says it itself."""
+        """One payload over all lines, or one in each, from servers that set no blank line between events."""
         if not self.data:
             return
         try:
-            whole: object = json.loads("\n".join(self.data))
-            facts = mapping(whole)
-            yield {"error": facts} if self.name == "error" and facts and not {"error", "type"} & set(facts) else whole
+            yield json.loads("\n".join(self.data))
         except ValueError:
             if len(self.data) == 1:
                 raise
             for line in self.data:
                 yield json.loads(line)
+
+
+def _called_error(payload: object, name: str) -> object:
+    """An error that is one by the event's name, or by holding nothing but what went wrong, in the form that all have in common."""
+    facts = mapping(payload)
+    nameless = not {"type", "choices"} & set(facts) and (name == "error" or isinstance(facts.get("message"), str))
+    is_error = facts and not facts.get("error") and (nameless or facts.get("object") == "error")
+    return {"error": facts} if is_error else payload
 
 
 async def _lines(pieces: AsyncIterator[bytes]) -> AsyncGenerator[str]:

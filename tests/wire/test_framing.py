@@ -114,6 +114,49 @@ async def test_a_stream_is_known_by_what_it_holds(family: Family, kind: str) -> 
     assert said(events) == "Sé 1 and 2."
 
 
+WHOLE: dict[str, Payload] = {
+    "vllm-local": {"choices": [{"message": {"content": "Sé 1 and 2."}, "finish_reason": "stop"}]},
+    "claude-local": {
+        "type": "message",
+        "model": "m",
+        "content": [{"type": "text", "text": "Sé 1 and 2."}],
+        "stop_reason": "end_turn",
+        "usage": {"input_tokens": 9, "output_tokens": 5},
+    },
+    "openai-responses-local": {
+        "object": "response",
+        "status": "completed",
+        "output": [{"type": "message", "content": [{"type": "output_text", "text": "Sé 1 and 2."}]}],
+    },
+    "gemini-local": {"candidates": [{"content": {"parts": [{"text": "Sé 1 and 2."}]}, "finishReason": "STOP"}]},
+    "mistral-native": {"outputs": [{"type": "message.output", "content": "Sé 1 and 2."}]},
+}
+
+
+@pytest.mark.parametrize("kind", ["text/event-stream", "application/json"])
+async def test_a_server_that_does_not_stream_is_read_as_well(family: Family, kind: str) -> None:
+    with RawServer(b"\n  \n" + json.dumps(WHOLE[family.name], indent=1).encode(), kind=kind) as server:
+        events = await replied(family, server.url)
+    (ended,) = [event for event in events if isinstance(event, ReplyEnded)]
+    assert said(events) == ended.text == "Sé 1 and 2."
+
+
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [
+        ({"code": 401, "message": "no key"}, KeyRefused),
+        ({"code": "500", "message": "no key"}, Overloaded),
+        ({"message": "no key"}, ProviderError),
+        ({"object": "error", "type": "x", "code": 401, "message": "no key"}, KeyRefused),
+        ({"error": "no key"}, ProviderError),
+        ({"error": {"message": "no key", "type": "authentication_error"}}, KeyRefused),
+    ],
+)
+async def test_an_error_that_comes_with_status_200_is_told(family: Family, body: Payload, error: type[ProviderError]) -> None:
+    with RawServer(json.dumps(body).encode(), kind="application/json") as server, pytest.raises(error, match="key"):
+        await replied(family, server.url)
+
+
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("cut", ["whole", "in pieces"])
 async def test_every_form_holds_the_same_reply(family: Family, form: str, cut: str) -> None:
