@@ -15,7 +15,7 @@ from sandloop.extraction import text_calls
 from sandloop.extraction.calls import read_calls
 from sandloop.extraction.cells import Cell, Extraction, Found, Runnable
 from sandloop.extraction.choose import Situation, from_fences
-from sandloop.extraction.language import parse
+from sandloop.extraction.language import forget
 from sandloop.extraction.source import plain_text
 from sandloop.extraction.thinking import without_thinking
 from sandloop.extraction.turns import own_turn
@@ -36,7 +36,7 @@ def extract(reply: ReplyEnded, *, tools_in_use: bool = False, already_ran: Colle
     try:
         return _read(reply, tools_in_use=tools_in_use, already_ran=already_ran)
     finally:
-        parse.cache_clear()
+        forget()
 
 
 def _read(reply: ReplyEnded, *, tools_in_use: bool, already_ran: Collection[str]) -> Extraction:

@@ -15,17 +15,24 @@ PARSE_CHARS = 1_000_000
 """Longer sources are not parsed (`ast` takes 0.7 s for a million characters); they run as they stand when tagged."""
 
 
-@functools.lru_cache(maxsize=4)
 def parse(source: str) -> ast.Module | None:
-    """The syntax tree, or None; any string is safe to give. The last few are kept, until `extract` is done with its reply."""
-    if len(source) > PARSE_CHARS:
-        return None
+    """The syntax tree, or None; any string is safe to give. The last few are kept, until `forget` is called."""
+    return _parsed(source.rstrip()) if len(source) <= PARSE_CHARS else None
+
+
+@functools.lru_cache(maxsize=4)
+def _parsed(source: str) -> ast.Module | None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
+
+
+def forget() -> None:
+    """Let go of the trees that were kept: those of long code are large."""
+    _parsed.cache_clear()
 
 
 _REPR_CALLS = {
