@@ -18,7 +18,7 @@ from sandloop.extraction.choose import Situation, from_fences
 from sandloop.extraction.language import forget
 from sandloop.extraction.source import plain_text
 from sandloop.extraction.thinking import without_thinking
-from sandloop.extraction.turns import own_turn
+from sandloop.extraction.turns import own_turn, without_results
 
 __all__ = ["Cell", "Extraction", "Runnable", "extract"]
 
@@ -44,7 +44,7 @@ def _read(reply: ReplyEnded, *, tools_in_use: bool, already_ran: Collection[str]
     cells, cut_off = read_calls(reply.calls, cut=cut)
     if cells or cut_off:
         return Extraction(cells=tuple(cells), cut_off=cut_off, why="the call is cut off" if cut_off else "a tool call")
-    text = without_thinking(own_turn(plain_text(reply.text)))
+    text = without_thinking(without_results(own_turn(plain_text(reply.text))))
     if not text.strip():
         return Extraction(why="no text")
     found, text = text_calls.read(text, cut=cut)

@@ -32,6 +32,12 @@ _NEVER = _any(
     r"\b(?:bug|error|problem|issue|mistake|culprit) (?:was|is|came from|comes from|lies|lay)(?: in| on)? (?:this|the following)"
     r" (?:line|code|part|statement|call|block|snippet)\b",
     r"^\W*(?:before|old|original|wrong|incorrect|buggy|broken|bad)(?: code| version)?\W*$",
+    r"\b(?:is|are) not recommended\b\W*$|^\W*you (?:wrote|had|have|used)\W*$",
+    r"^\W*(?:please )?(?:avoid|don['’]t do|do not do) (?:this|that|the following|doing this)?\W*$",
+    r"^\W*(?:this|that|the following)(?: code| line| call)? (?:(?:(?:would |will )?(?:raises?|throws?)|gives?) (?:an? |the )?\w*"
+    r"(?:error|exception)|(?:would|will) (?:fail|crash)|fails|crashes)\b[^.:]{0,40}:?\W*$",
+    r"\b(?:line|code|part|call) (?:causing|that (?:is )?caus(?:es|ed|ing)|which caus(?:es|ed))"
+    r" (?:the|this) (?:error|problem|bug|issue)\W*$",
     r"\bне (?:запускай|выполняй|запускать|выполнять)|\bnon esegui|\bn(?:ã|a)o (?:o )?execut|実行しないで|실행하지",
     r"\bnicht ausf(?:ü|ue)hren|\bf(?:ü|ue)hr\w*\b[^.:\n]{0,60}\bnicht\b[^.:\n]{0,20}\baus\b"
     r"|\bso (?:geht|funktioniert) (?:es|das) nicht",
@@ -83,6 +89,9 @@ _OUTPUT = _any(
     r"(?:ausgabe|ergebnis(?:se)?|salida|sortie|r(?:é|e)sultats?|resultados?|risultato|sa(?:í|i)da)\b[^.]{0,40}[:：]\W*$",
     r"^\W*(?:程序|代码|脚本|运行|执行|预期|期望|示例|样例|可能的?|上述|实行|実行|期待される|예상|실행)*的?(?:输出|结果|出力|出力結果|출력|결과)"
     r"(?:结果|内容|示例|例|예시|如下|为|是|は|는|은|です|所示)*\s*[:：]\W*$",
+    r"\byou(?:['’](?:ll|d)| should| will| would)(?: then)? (?:see|get|obtain)\b[^.]{0,40}[:：]\W*$",
+    r"\b(?:got|get|gives|gave|saw) (?:this|the following|an?) (?:error|exception|traceback)s?(?: message)?\s*[:：]\W*$",
+    r"^\W*(?:the )?(?:full |exact )?(?:error|exception|traceback)(?: message)?(?: (?:is|was|says|reads))?\s*[:：]\W*$",
     r"\bobservation\s*:?\W*$",
 )
 _SETS_OUT = (

@@ -29,6 +29,7 @@ _MARKS = tuple(
         (r"^`{1,2}[ \t]*(?P<name>python3?|py|bash|sh)[ \t]*$", r"^[ \t]*`{1,3}[ \t]*$"),
         (rf"^(?:{_LOOKALIKE})[ \t]*(?P<name>python3?|py|bash|sh)?[ \t]*$", rf"^[ \t]*(?:{_LOOKALIKE})[ \t]*$"),
         (r"^<(?:syntaxhighlight|source)\s+lang=[\"']?(?P<name>\w+)[^<>\n]{0,60}>", r"</(?:syntaxhighlight|source)>"),
+        (r"^<antArtifact\s[^<>\n]{0,300}?language=[\"']?(?P<name>\w+)[^<>\n]{0,200}>", r"</antArtifact>"),
         (r"^[ \t]*#\+begin_src[ \t]+(?P<name>[\w-]+)[^\n]*$", r"^[ \t]*#\+end_src"),
         (r"^\{%-?[ \t]*highlight[ \t]+(?P<name>\w+)[^%\n]*%\}", r"^\{%-?[ \t]*endhighlight"),
         (r"^\[code=[\"']?(?P<name>\w+)[\"']?\]", r"\[/code\]"),

@@ -80,7 +80,7 @@ _JSON_KEY = (
     "|id|thought|language|command|cells"
 )
 _JSON_START = re.compile(
-    rf"""(?:(?<![^\n])[ \t]*\[?\s{{0,8}}|(?<=[\s:>]))(?P<brace>\{{)(?=\s{{0,8}}["'](?:{_JSON_KEY})["']\s{{0,8}}:)"""
+    rf"""(?:(?<![^\n])[ \t]*\[?\s{{0,8}}|(?<=[\s:>])|(?<=python))(?P<brace>\{{)(?=\s{{0,8}}["'](?:{_JSON_KEY})["']\s{{0,8}}:)"""
 )
 
 
