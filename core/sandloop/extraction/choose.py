@@ -14,6 +14,7 @@ from sandloop.extraction.intent import around, resolves, says_done
 from sandloop.extraction.language import acts, does_nothing, imports, is_script, parse
 from sandloop.extraction.other_fences import as_fences
 from sandloop.extraction.shell import is_commands, looks_like_shell
+from sandloop.extraction.shown import imports_anything, is_diff, is_traceback, leaves_out
 from sandloop.extraction.source import finish, is_install, without_shell_prompts
 from sandloop.extraction.tags import TagKind, tag_kind
 from sandloop.extraction.unclosed import without_prose
@@ -87,9 +88,9 @@ def _cells_of(block: Block) -> list[Cell]:
 def _code_of(block: Block, kind: TagKind) -> list[tuple[Runnable, str]]:
     source = block.source if block.closed or kind == "bash" else without_prose(block.source)
     match kind:
-        case "python" if not (_is_diff(source) or _is_traceback(source) or does_nothing(source)):
+        case "python" if not (is_diff(source) or is_traceback(source) or does_nothing(source)):
             return _listed(finish("python", source))
-        case "bash" if not _is_diff(source):
+        case "bash" if not is_diff(source):
             return _listed(finish("python" if imports(source) and not looks_like_shell(source) else "bash", source))
         case "console":
             commands = without_shell_prompts(source)
@@ -105,7 +106,7 @@ def _code_of(block: Block, kind: TagKind) -> list[tuple[Runnable, str]]:
 
 
 def _untagged(source: str) -> list[tuple[Runnable, str]]:
-    if _is_diff(source):
+    if is_diff(source):
         return []
     cell = finish("bash" if is_commands(source) else "python", source)
     if cell and cell[0] == "bash":
@@ -116,26 +117,6 @@ def _untagged(source: str) -> list[tuple[Runnable, str]]:
 
 def _listed(cell: tuple[Runnable, str] | None) -> list[tuple[Runnable, str]]:
     return [cell] if cell else []
-
-
-def _is_diff(source: str) -> bool:
-    head = source.lstrip()[:2_000]
-    if re.match(r"(?:diff --git |--- \S+.*\n\+\+\+ |@@ -\d|\*\*\* Begin Patch|<{7} |Index: )", head):
-        return True
-    marked = re.fullmatch(r"(?:[-+ ].*\n|\n)*(?:[-+ ].*)?", source)
-    return bool(marked and re.search(r"^-", source, re.M) and re.search(r"^\+", source, re.M)) and (
-        source.lstrip("\n")[:1] in ("+", "-") or parse(source) is None
-    )
-
-
-_TRACEBACK = re.compile(
-    r"\s*(?:-{20,}\s*\n)?(?:[\w.]+(?:Error|Exception)\s+)?Traceback \(most recent call last\)"
-    r"|\s*File \"[^\"\n]+\", line \d+|\s*[\w.]+(?:Error|Exception|Warning): [^\n]*+\s*+\Z"
-)
-
-
-def _is_traceback(source: str) -> bool:
-    return bool(_TRACEBACK.match(source))
 
 
 def _not_meant(block: Block, cells: list[Cell], prose: str, done: bool, situation: Situation, ran: frozenset[str]) -> str:
@@ -155,7 +136,7 @@ def _not_meant(block: Block, cells: list[Cell], prose: str, done: bool, situatio
         shows_value or not block.info or (parse(cells[0].source) is None and not imports_anything(cells[0].source))
     ):
         return "it shows output"
-    if not something_ran and _LEFT_OUT.search(block.source[:50_000]):
+    if not something_ran and leaves_out(block.source):
         return "it leaves out a part of the code"
     if resolves(block.before):
         return ""
@@ -168,21 +149,6 @@ def _not_meant(block: Block, cells: list[Cell], prose: str, done: bool, situatio
     if situation.tools_in_use and ((intent == "said" and prose.strip()) or len(block.after.strip()) > LONG_PROSE):
         return "the reply explains, and this model calls tools when it wants code to run"
     return ""
-
-
-_LEFT_OUT = re.compile(
-    r"^[ \t]*#[ \t]*(?:\.{3}|…)[^\n]{0,40}\b(?:existing|rest|remaining|previous|same|unchanged|above|earlier)\b[^\n]{0,40}$"
-    r"|^[ \t]*#[ \t]*\(?(?:the )?(?:rest|remainder) of (?:the|your) (?:code|script|function)\b[^\n]{0,40}$",
-    re.IGNORECASE | re.MULTILINE,
-)
-"""`# ... existing code ...`: an excerpt, for whoever has the rest."""
-
-
-def imports_anything(source: str) -> bool:
-    """Whether a line of it reads like code, also when the whole does not parse."""
-    return bool(
-        re.search(r"^\s*(?:import \w|from \w[\w.]* import |def \w+\(|for \w.* in .*:|print\(|\w[\w.\[\]'\"]* = \S)", source, re.M)
-    )
 
 
 def _lines(sources: Iterable[str]) -> frozenset[str]:
