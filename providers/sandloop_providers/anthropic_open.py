@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from sandloop.events import CodeDelta, Event, Language, Text, Thinking
 from sandloop_providers.anthropic_blocks import growing, is_code
-from sandloop_providers.untrusted import mapping, text
+from sandloop_providers.untrusted import mapping, text, whole_characters
 
 CLIENT_TOOLS: dict[str, Language] = {"python": "python", "bash": "bash"}
 
@@ -76,6 +76,6 @@ class OpenBlock:
         from pydantic_core import from_json
 
         try:
-            return mapping(from_json(self.partial, allow_partial="trailing-strings"))
+            return mapping(from_json(whole_characters(self.partial), allow_partial="trailing-strings"))
         except ValueError:
             return {}

@@ -17,6 +17,7 @@ from sandloop.conversation import Asked, Message, Ran, Said
 from sandloop.events import FileMade, ToolCall
 from sandloop.limits import MB
 from sandloop.prompts import TOOLS, local_instructions
+from sandloop_providers.untrusted import whole_characters
 
 FAMILY = "chat"
 PICTURES = 4
@@ -74,7 +75,7 @@ def assistant_message(text: str, calls: Sequence[ToolCall], extra: Mapping[str, 
 def code_of(arguments: str) -> str | None:
     """The code in a call's arguments, as far as they have come; None while there is none or they are not JSON."""
     try:
-        parsed: object = from_json(arguments, allow_partial="trailing-strings")
+        parsed: object = from_json(whole_characters(arguments), allow_partial="trailing-strings")
     except ValueError:
         return None
     code = cast("dict[str, object]", parsed).get("code") if isinstance(parsed, dict) else None

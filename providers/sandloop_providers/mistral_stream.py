@@ -49,6 +49,8 @@ class Reading:
     _said: list[str] = field(default_factory=list[str])
     _usage: Mapping[str, Any] = field(default_factory=dict[str, Any])
     _arguments: dict[str, str] = field(default_factory=dict[str, str])
+    _running: set[str] = field(default_factory=set[str])
+    """Cells that were told to have begun, and are counted."""
     _last: str | None = None
     _chars: int = 0
 
@@ -64,6 +66,9 @@ class Reading:
             case "tool.execution.started" | "tool.execution.delta":
                 self.began = True
                 key = text(wire.get("id"))
+                if INTERPRETER in text(wire.get("name")) and key not in self._running:
+                    self._running.add(key)
+                    self.cells += 1
                 self._arguments[key] = self._arguments.get(key, "") + text(wire.get("arguments"))
             case "tool.execution.done" | "tool.execution":
                 yield from self._executed(wire)
@@ -101,7 +106,8 @@ class Reading:
             return
         code_id = key or f"m-{secrets.token_hex(5)}"
         source = text(info.get("code")) or _code_in(text(wire.get("arguments")) or arguments)
-        self.cells, self._last = self.cells + 1, code_id
+        self.cells, self._last = self.cells + (key not in self._running), code_id
+        self._running.discard(key)
         yield CodeWritten(code_id=code_id, language="python", source=source, origin="provider")
         output = text(info.get("code_output"))
         kept, cut = head_and_tail(output, self.output_kept)

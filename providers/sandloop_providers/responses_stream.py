@@ -55,6 +55,7 @@ class Reading:
     _why: str = ""
     _usage: Mapping[str, Any] = field(default_factory=dict[str, Any])
     _written: set[str] = field(default_factory=set[str])
+    _begun: set[str] = field(default_factory=set[str])
     _ran: set[str] = field(default_factory=set[str])
     _calls: dict[str, str] = field(default_factory=dict[str, str])
     """Arguments of each function call so far, by the item's id."""
@@ -82,6 +83,8 @@ class Reading:
                 yield from self._piece(wire, CodeDelta)
             case "response.function_call_arguments.delta":
                 yield from self._grown(wire)
+            case "response.code_interpreter_call.interpreting":
+                self._count(text(wire.get("item_id")))
             case "response.output_item.added":
                 self.began = True
                 self._name(mapping(wire.get("item")))
@@ -182,11 +185,16 @@ class Reading:
         written, ran = written_of(item), ran_of(item, kept=self.output_kept)
         if written is not None and written.code_id not in self._written:
             self._written.add(written.code_id)
-            self.cells, self.last_code = self.cells + 1, written.code_id
+            self._count(written.code_id)
+            self.last_code = written.code_id
             yield written
         if ran is not None and ran.code_id not in self._ran:
             self._ran.add(ran.code_id)
             yield ran
+
+    def _count(self, code_id: str) -> None:
+        self._begun.add(code_id)
+        self.cells = len(self._begun)
 
     def _end(self, response: Mapping[str, Any], status: str) -> Iterator[Event]:
         """The whole reply again. Items that the stream left out are taken from it. The others are known by their ids; where there

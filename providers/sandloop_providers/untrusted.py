@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
+from sandloop.codec import clean_text
+
 
 def mapping(value: object) -> Mapping[str, Any]:
     """The value when it is a JSON object, else an empty one."""
@@ -19,3 +21,8 @@ def rows(value: object) -> list[Mapping[str, Any]]:
 def text(value: object) -> str:
     """The value when it is text, else nothing."""
     return value if isinstance(value, str) else ""
+
+
+def whole_characters(piece: str) -> str:
+    """Text without halves of characters. A server may cut one in two; the other half of one at the end is still to come."""
+    return clean_text(piece[:-1] if "\ud800" <= piece[-1:] <= "\udbff" else piece)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sandloop.events import CodeWritten, Event, ReplyEnded, Text
+from sandloop.events import CodeDelta, CodeWritten, Event, ReplyEnded, Text
 from sandloop_providers import (
     anthropic_stream,
     chat_errors,
@@ -340,3 +340,56 @@ def test_an_error_of_mistral_has_a_status_of_http(code: object, status: int) -> 
     with pytest.raises(plain_http.Fault) as raised:
         mistral({"type": "conversation.response.error", "message": "no", "code": code})
     assert raised.value.status == status
+
+
+# Every family
+
+
+HALVES_OF_CODE = ('{"code": "1 # \ud83d', "\ude00 \ud83d", ' x"}')
+"""A character that a server cut in two, and half of one that never gets its other."""
+
+
+@pytest.mark.parametrize(
+    ("reading", "events"),
+    [
+        (
+            anthropic_stream.Reading(family="anthropic-local", output_kept=1_000),
+            [start(0, USE), *(delta(0, "input_json_delta", half) for half in HALVES_OF_CODE)],
+        ),
+        (
+            chat_stream.Reading(),
+            [{"choices": [{"delta": {"tool_calls": [{"index": 0, "function": {"arguments": half}}]}}]} for half in HALVES_OF_CODE],
+        ),
+        (
+            responses_stream.Reading(family="openai-responses-local", output_kept=1_000),
+            [{"type": "response.function_call_arguments.delta", "item_id": "f", "delta": half} for half in HALVES_OF_CODE],
+        ),
+    ],
+    ids=["claude", "chat", "openai"],
+)
+def test_code_whose_characters_come_in_halves_is_shown(reading: Any, events: list[Wire]) -> None:
+    told: list[Event] = [event for wire in events for event in reading.take(wire)]
+    assert "".join(event.text for event in told if isinstance(event, CodeDelta)) == "1 # \U0001f600 \ufffd x"
+
+
+@pytest.mark.parametrize(
+    ("reading", "begun", "ended"),
+    [
+        (
+            mistral_stream.Reading(output_kept=1_000),
+            {"type": "tool.execution.started", "id": "a", "name": "code_interpreter"},
+            {"type": "tool.execution.done", "id": "a", "name": "code_interpreter", "info": {"code": "1"}},
+        ),
+        (
+            responses_stream.Reading(family="openai-responses-native", output_kept=1_000),
+            {"type": "response.code_interpreter_call.interpreting", "item_id": "a"},
+            done({"type": "code_interpreter_call", "id": "a", "code": "1", "status": "completed"}),
+        ),
+    ],
+    ids=["mistral", "openai"],
+)
+def test_code_that_began_to_run_is_counted_before_its_end_is_told(reading: Any, begun: Wire, ended: Wire) -> None:
+    list(reading.take(begun))
+    assert reading.cells == 1
+    list(reading.take(ended))
+    assert reading.cells == 1
