@@ -191,6 +191,15 @@ def test_the_text_says_why_and_shows_nothing_that_moves_the_cursor() -> None:
     assert "\u202e" not in shown
 
 
+@pytest.mark.parametrize("width", [40, 60, 80])
+def test_a_narrow_terminal_shows_every_model_and_every_number(width: int) -> None:
+    text = suite_text(outcome(verdict("failed", model="ollama:m", cost=0.1234, tokens=12_345, outcomes=(MISSED,))), width=width)
+    table = text.splitlines()[2:]
+    assert "…" not in text
+    assert any(line.startswith("ollama:m ") for line in table)
+    assert all(any(digits in line for line in table) for digits in ("12,", "345", "$0."))
+
+
 def test_without_a_terminal_each_verdict_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     with WatchingSuite(("a",), 2, Console(width=80)) as watching:
         watching.told("q", "a", RunStarted(id="1", question="?", model="a"))

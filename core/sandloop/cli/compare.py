@@ -87,7 +87,7 @@ def compare(
         if html is not None and html.is_dir():
             raise UsageError(f"{html} is a folder, and the report is a file. Name one, such as {html / 'report.html'}.")
         settings = call_settings(route=route.value if route else None, max_cost=max_cost, timeout=timeout)
-        names = _names(models)
+        names = _names(models, "-m")
         if suite is not None:
             from sandloop.cli.suite import SuiteCall, run_file
 
@@ -97,7 +97,7 @@ def compare(
             given = {"cost": max_cost, "seconds": timeout}
             call = SuiteCall(
                 models=names,
-                only=_names(only),
+                only=_names(only, "--only"),
                 repeat=repeat,
                 rerun=rerun or "new",
                 output=output,
@@ -117,9 +117,14 @@ def compare(
         raise typer.Exit(_compare(comparing, output, html, as_json, fail_on_disagreement, signals))
 
 
-def _names(given: list[str] | None) -> list[str]:
-    """Of an option that may be given again, and whose values may hold commas."""
-    return [name.strip() for value in given or [] for name in value.split(",") if name.strip()]
+def _names(given: list[str] | None, option: str) -> list[str]:
+    """Of an option that may be given again, and whose values may hold commas. Raises `UsageError` when it names none."""
+    from sandloop.errors import UsageError
+
+    names = [name.strip() for value in given or [] for name in value.split(",") if name.strip()]
+    if given and not names:
+        raise UsageError(f"{option} was given without a name. Write one, or leave {option} out.")
+    return names
 
 
 def _comparing(

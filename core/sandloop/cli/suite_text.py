@@ -69,7 +69,7 @@ def totals_table(rows: tuple[Total, ...]) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column("model", overflow="fold", min_width=8)
     for name in ("as expected", "not", "errors", "asked now", "tokens", "cost", "time"):
-        table.add_column(name, justify="right", no_wrap=True)
+        table.add_column(name, justify="right", overflow="fold")
     for row in rows:
         table.add_row(
             Text(printable(row.model)),

@@ -19,7 +19,7 @@ from sandloop.events import Event
 from sandloop.options import SandboxOptions
 from sandloop.settings import Settings, resolve
 from sandloop.suite.asking import Asker
-from sandloop.suite.chosen import check_size, chosen_models, chosen_questions, page_name, results_folder
+from sandloop.suite.chosen import check_size, check_tolerance, chosen_models, chosen_questions, page_name, results_folder
 from sandloop.suite.judging import judge
 from sandloop.suite.kept import Asked, Kept
 from sandloop.suite.model import Suite
@@ -67,6 +67,7 @@ class SuiteRun:
         call = settings or Settings()
         resolved = resolve(call, packages=suite.packages)
         chosen, questions = chosen_models(suite, models, resolved), chosen_questions(suite, only)
+        check_tolerance(tolerance)
         check_size(len(chosen), len(questions), self.suite.repeat, concurrency)
         self.models = tuple(model.model for model in chosen)
         self.folder = Path(folder) if folder is not None else results_folder(suite)
