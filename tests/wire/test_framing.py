@@ -229,13 +229,12 @@ async def test_what_is_no_stream_is_told_in_its_own_words(family: Family, body: 
 
 
 async def test_a_server_that_does_not_hang_up_is_not_waited_for(family: Family) -> None:
-    if family.name == "gemini-local":
-        pytest.skip("nothing in Gemini's stream says that it is over")
     body = _lines(STREAMS[family.name]) + (b"data: [DONE]\n\n" if family.name == "vllm-local" else b"")
     began = time.monotonic()
     with RawServer(body, *[b": still here\n\n"] * 60, pause=0.1) as server:
         assert said(await replied(family, server.url)) == "Sé 1 and 2."
-    assert time.monotonic() - began < 4
+    if family.name != "gemini-local":  # nothing in its stream says that it is over
+        assert time.monotonic() - began < 4
 
 
 async def test_a_redirect_is_named(family: Family) -> None:
