@@ -66,7 +66,8 @@ def runtime(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setattr(holder_client, "SECONDS", 5.0)  # a busy machine is not what is tested
     yield folder
     for pid in holders(folder):
-        os.kill(pid, signal.SIGTERM)
+        with contextlib.suppress(ProcessLookupError):  # it ends by itself
+            os.kill(pid, signal.SIGTERM)
     wait_for(lambda: not holders(folder))
     shutil.rmtree(folder)
 
