@@ -15,8 +15,7 @@ from sandloop.errors import (
     ProviderError,
     Unreachable,
 )
-from sandloop_providers.http_errors import by_status, plain, status_in, wait_of
-from sandloop_providers.plain_http import said_in
+from sandloop_providers.http_errors import by_status, plain, said_in, status_in, wait_of
 from sandloop_providers.untrusted import mapping
 
 NAME = "Anthropic"

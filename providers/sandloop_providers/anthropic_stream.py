@@ -137,8 +137,9 @@ class Reading:
     def _end(self) -> list[Event]:
         """The reply is over, and with it the blocks that nothing stopped."""
         self.over = True
-        still_open, self._open = list(self._open.values()), {}
-        return [event for opened in still_open for event in self._close(opened)]
+        still_open, self._open = self._open, {}
+        self._stopped.update(still_open)
+        return [event for opened in still_open.values() for event in self._close(opened)]
 
     def _opened(self, block: dict[str, Any]) -> list[Event]:
         """Text may stand in the start of a block; result blocks come whole with it."""

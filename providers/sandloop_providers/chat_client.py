@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-from sandloop_providers.event_stream import payloads
+from sandloop_providers.event_stream import PAGE, payloads
 from sandloop_providers.http_errors import never_go_elsewhere, never_wait_long
 from sandloop_providers.server_models import on_this_machine
 
@@ -61,8 +61,6 @@ async def _chunks(response: Any) -> AsyncIterator[object]:
     answers with one object, which is one chunk here."""
     kind = response.headers.get("content-type", "")
     if "html" in kind:
-        raise ValueError(
-            f"{response.url} answered with a web page; the address may lack a part like /v1, or a proxy answers for it"
-        )
+        raise ValueError(f"{response.url} {PAGE}")
     async for _, chunk in payloads(response.iter_bytes()):
         yield chunk

@@ -21,7 +21,7 @@ EVENT_BYTES = 100_000_000
 """Of one event, and of an answer that comes in one piece: a picture may come in it."""
 LINGER_SECONDS = 0.1
 """After the last event, for the server to end its answer: a connection whose answer was read to the end is used again."""
-PAGE = "it answered with a web page; the address may lack a part like /v1, or a proxy answers for it"
+PAGE = "answered with a web page; the address may lack a part like /v1, or a proxy answers for it"
 DONE = "[DONE]"
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 
@@ -50,7 +50,7 @@ async def payloads(pieces: AsyncIterator[bytes], ends: Collection[str] = ()) -> 
         found = True
         yield event.name, _called_error(payload, event.name)
     if odd := "" if found else odd or event.odd:
-        raise ValueError(PAGE if odd.startswith("<") else f"the answer is neither events nor JSON: {odd}")
+        raise ValueError(f"it {PAGE}" if odd.startswith("<") else f"the answer is neither events nor JSON: {odd}")
 
 
 @dataclass(slots=True)

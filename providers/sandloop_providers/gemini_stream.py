@@ -16,8 +16,8 @@ from typing import Any
 
 from sandloop.events import CodeRan, CodeWritten, Event, ReplyEnded, ReplyStop, Text, Thinking, ToolCall, Usage
 from sandloop_providers.gemini_wire import NATIVE
-from sandloop_providers.http_errors import status_in
-from sandloop_providers.plain_http import Fault, said_in
+from sandloop_providers.http_errors import said_in, status_in
+from sandloop_providers.plain_http import Fault
 from sandloop_providers.remote_runs import PICTURE_TYPES, Inline, error_in, head_and_tail
 from sandloop_providers.untrusted import mapping, rows, text
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Iterator, Mapping
@@ -10,6 +11,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from sandloop.errors import BadReply, KeyRefused, ModelNotFound, Overloaded, ProviderError, RateLimited
+from sandloop_providers.untrusted import mapping
 
 if TYPE_CHECKING:
     import httpx2
@@ -78,6 +80,15 @@ def status_in(*facts: Mapping[str, Any]) -> int | None:
         if isinstance(told, str) and told in STATUS_OF:
             return STATUS_OF[told]
     return None
+
+
+def said_in(body: Mapping[str, Any]) -> str:
+    """The words of an error object, in any of the usual places."""
+    inner = mapping(body.get("error"))
+    for told in (inner.get("message"), body.get("message"), body.get("detail"), body.get("error")):
+        if told:
+            return told if isinstance(told, str) else json.dumps(told, default=str)
+    return ""
 
 
 def plain(said: str, key: str) -> str:

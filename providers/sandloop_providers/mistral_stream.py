@@ -11,8 +11,8 @@ from typing import Any, cast
 
 from sandloop.conversation import Asked, Message, Ran, Said
 from sandloop.events import CodeRan, CodeWritten, Event, ReplyEnded, Text, Thinking, Usage
-from sandloop_providers.http_errors import status_in
-from sandloop_providers.plain_http import Fault, said_in
+from sandloop_providers.http_errors import said_in, status_in
+from sandloop_providers.plain_http import Fault
 from sandloop_providers.remote_runs import error_in, head_and_tail
 from sandloop_providers.untrusted import mapping, rows, text
 

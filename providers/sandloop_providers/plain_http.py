@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 import anyio
 
 from sandloop_providers.event_stream import payloads
-from sandloop_providers.http_errors import LONGEST_WAIT, never_go_elsewhere, wait_of, waits_long
+from sandloop_providers.http_errors import LONGEST_WAIT, never_go_elsewhere, said_in, wait_of, waits_long
 from sandloop_providers.server_models import on_this_machine
 from sandloop_providers.untrusted import mapping
 
@@ -181,12 +181,3 @@ def retry_delay(body: Mapping[str, Any]) -> float | None:
         if (found := _DELAY.fullmatch(str(mapping(detail).get("retryDelay")))) is not None:
             return float(found[1]) or None
     return None
-
-
-def said_in(body: Mapping[str, Any]) -> str:
-    """The words of an error object, in any of the usual places."""
-    inner = mapping(body.get("error"))
-    for told in (inner.get("message"), body.get("message"), body.get("detail"), body.get("error")):
-        if told:
-            return told if isinstance(told, str) else json.dumps(told, default=str)
-    return ""

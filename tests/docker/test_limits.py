@@ -45,7 +45,8 @@ async def test_a_step_over_its_time_is_interrupted_and_keeps_its_state(open_sess
     "source",
     [
         "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True: pass",
-        "while True:\n    try:\n        while True: sum(range(100))\n    except BaseException: pass",
+        "while True:\n try:\n  while True:\n   try:\n    while True: sum(range(100))\n   except BaseException: pass\n"
+        " except BaseException: pass",
         "import os, signal; os.kill(os.getpid(), signal.SIGSTOP)",
         "import collections, itertools; collections.deque(itertools.count(), maxlen=0)",
         "import os; os.execvp('bash', ['bash', '-c', 'trap \"\" INT; while :; do :; done'])",

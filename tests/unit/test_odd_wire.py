@@ -73,6 +73,7 @@ HALVES = (delta(0, "text_delta", "It is"), delta(0, "text_delta", " 1."))
         pytest.param([start(0, {"type": "text", "text": None}), *HALVES, stop(0), *END], id="null text"),
         pytest.param([{"type": "next_year"}, start(0, TEXT), *HALVES, stop(0), *END], id="an unknown event"),
         pytest.param([start(0, TEXT), *HALVES, stop(0), END[0]], id="without the last event"),
+        pytest.param([start(0, TEXT), *HALVES, END[0], stop(0), END[1]], id="stopped after the reason"),
         pytest.param(
             [start(0, TEXT), HALVES[0], {"type": "content_block_delta", "index": 0, "delta": None}, HALVES[1], *END],
             id="null delta",

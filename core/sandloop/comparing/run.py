@@ -17,6 +17,7 @@ import anyio
 from sandloop import codec
 from sandloop.comparing.comparison import Agreement, Comparison, Entry, labels
 from sandloop.comparing.lanes import AT_ONCE, lane_of
+from sandloop.comparing.sameness import check_tolerance
 from sandloop.errors import SandloopError, UsageError
 from sandloop.events import Event, Failed
 from sandloop.files import FileLike, Inputs
@@ -71,8 +72,7 @@ class Comparing:
         on_event: OnEvent | None = None,
     ) -> None:
         _check(question, models, repeat, concurrency)
-        if tolerance is not None and not 0 <= tolerance < 1:
-            raise UsageError(f"tolerance is {tolerance}, and must be from 0 up to 1. Write 0.01 for one percent.")
+        check_tolerance(tolerance)
         self.question = codec.clean_text(question)
         self.comparison: Comparison | None = None
         """All that there is, once `run` has begun to end: also when it was cancelled."""

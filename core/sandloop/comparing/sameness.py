@@ -10,6 +10,13 @@ from sandloop.comparing.dates import same_day
 from sandloop.comparing.inside.close import close
 from sandloop.comparing.stated import Reading, Stated
 from sandloop.comparing.units import Unit, comparable
+from sandloop.errors import UsageError
+
+
+def check_tolerance(tolerance: float | None) -> None:
+    """Raises `UsageError` for one that no two numbers, or all, would meet."""
+    if tolerance is not None and not 0 <= tolerance < 1:
+        raise UsageError(f"tolerance is {tolerance}, and must be from 0 up to 1. Write 0.01 for one percent.")
 
 
 def same(a: Stated, b: Stated, tolerance: float) -> bool:

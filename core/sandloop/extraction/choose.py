@@ -11,10 +11,10 @@ from sandloop.extraction.cells import Cell, Found, Runnable
 from sandloop.extraction.fences import Block, blocks, relaxed
 from sandloop.extraction.inner_fences import kept_whole, swallows
 from sandloop.extraction.intent import around, resolves, says_done
-from sandloop.extraction.language import acts, does_nothing, imports, is_script, parse
+from sandloop.extraction.language import acts, does_nothing, imports, is_script, parse, reads_like_code
 from sandloop.extraction.other_fences import as_fences
 from sandloop.extraction.shell import is_commands, looks_like_shell
-from sandloop.extraction.shown import imports_anything, is_diff, is_traceback, leaves_out
+from sandloop.extraction.shown import is_diff, is_traceback, leaves_out
 from sandloop.extraction.source import finish, is_install, without_shell_prompts
 from sandloop.extraction.tags import TagKind, tag_kind
 from sandloop.extraction.unclosed import without_prose
@@ -133,7 +133,7 @@ def _not_meant(block: Block, cells: list[Cell], prose: str, done: bool, situatio
         return "the reply says that this code was used already"
     shows_value = cells[0].language == "python" and not acts(cells[0].source) and parse(cells[0].source) is not None
     if intent == "output" and (
-        shows_value or not block.info or (parse(cells[0].source) is None and not imports_anything(cells[0].source))
+        shows_value or not block.info or (parse(cells[0].source) is None and not reads_like_code(cells[0].source))
     ):
         return "it shows output"
     if not something_ran and leaves_out(block.source):

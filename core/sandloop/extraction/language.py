@@ -150,6 +150,13 @@ def does_nothing(source: str) -> bool:
     )
 
 
+def reads_like_code(source: str) -> bool:
+    """Whether a line of it reads like code, also when the whole does not parse."""
+    return bool(
+        re.search(r"^\s*(?:import \w|from \w[\w.]* import |def \w+\(|for \w.* in .*:|print\(|\w[\w.\[\]'\"]* = \S)", source, re.M)
+    )
+
+
 def imports(source: str) -> bool:
     """Whether it is Python with an import at its top level."""
     tree = parse(source)

@@ -37,10 +37,3 @@ _LEFT_OUT = re.compile(
 def leaves_out(source: str) -> bool:
     """Whether a comment stands for a part of the code, so that it is an excerpt for whoever has the rest."""
     return bool(_LEFT_OUT.search(source[:50_000]))
-
-
-def imports_anything(source: str) -> bool:
-    """Whether a line of it reads like code, also when the whole does not parse."""
-    return bool(
-        re.search(r"^\s*(?:import \w|from \w[\w.]* import |def \w+\(|for \w.* in .*:|print\(|\w[\w.\[\]'\"]* = \S)", source, re.M)
-    )

@@ -128,16 +128,7 @@ class Piece:
 
 def _pieces(text: str) -> Iterator[Piece]:
     """Wrapped pieces and bare JSON, in order, none inside a fence, quote or comment."""
-    if not (
-        "<" in text
-        or "[TOOL" in text
-        or "{" in text
-        or "Action" in text
-        or "functools" in text
-        or ">>>" in text
-        or "all:" in text
-        or "Input" in text
-    ):
+    if not any(mark in text for mark in ("<", "[TOOL", "{", "Action", "functools", ">>>", "all:", "Input")):
         return
     protected: list[Block | Shield] | None = None
     openings, closes = _Openings(text), dict[str, int]()

@@ -34,12 +34,6 @@ def chosen_questions(suite: Suite, named: Sequence[str]) -> tuple[Question, ...]
     return tuple(q for q in suite.questions if not named or q.id in named or q.group in named)
 
 
-def check_tolerance(tolerance: float | None) -> None:
-    """Raises `UsageError` for one that no two numbers, or all, would meet."""
-    if tolerance is not None and not 0 <= tolerance < 1:
-        raise UsageError(f"tolerance is {tolerance}, and must be from 0 up to 1. Write 0.01 for one percent.")
-
-
 def check_size(models: int, questions: int, repeat: int, concurrency: int | None) -> None:
     """Raises `UsageError` for what is surely a slip."""
     if (runs := models * questions * repeat) > MAX_RUNS_OF_A_SUITE:

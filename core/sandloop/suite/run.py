@@ -14,12 +14,13 @@ from typing import Literal, TypeAlias
 
 import anyio
 
+from sandloop.comparing.sameness import check_tolerance
 from sandloop.errors import SandboxError
 from sandloop.events import Event
 from sandloop.options import SandboxOptions
 from sandloop.settings import Settings, resolve
 from sandloop.suite.asking import Asker
-from sandloop.suite.chosen import check_size, check_tolerance, chosen_models, chosen_questions, page_name, results_folder
+from sandloop.suite.chosen import check_size, chosen_models, chosen_questions, page_name, results_folder
 from sandloop.suite.judging import judge
 from sandloop.suite.kept import Asked, Kept
 from sandloop.suite.model import Suite
