@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from sandloop.events import Answered, CodeRan, CodeWritten, Event, FileMade, InputFile, Noted, ReplyEnded, RouteChosen, RunStarted
@@ -41,11 +42,12 @@ class Keeper:
         self.recorder = Recorder(folder, kept=kept, limits=Limits(), made=self.store.path)
         self.notes: list[Noted] = []
 
-    async def begin(self, question: str = "How many?", inputs: Sequence[LocalFile] = (), *, run: str | None = None) -> str:
-        """The run's id."""
-        started = RunStarted(
-            id=run or new_id(), question=question, model="m", files=tuple(f.file for f in inputs), at="2026-11-27T10:00:00+00:00"
-        )
+    async def begin(
+        self, question: str = "How many?", inputs: Sequence[LocalFile] = (), *, run: str | None = None, at: datetime | None = None
+    ) -> str:
+        """The run's id; it began `at`, or now."""
+        began = (at or datetime.now(UTC)).isoformat(timespec="seconds")
+        started = RunStarted(id=run or new_id(), question=question, model="m", files=tuple(f.file for f in inputs), at=began)
         self.notes += await self.recorder.take(started, inputs)
         return started.id
 
@@ -57,9 +59,11 @@ class Keeper:
         self.notes += await self.recorder.settled()
         self.recorder.finish()
 
-    async def keep(self, question: str = "How many?", inputs: Sequence[LocalFile] = (), *, run: str | None = None) -> str:
+    async def keep(
+        self, question: str = "How many?", inputs: Sequence[LocalFile] = (), *, run: str | None = None, at: datetime | None = None
+    ) -> str:
         """A whole run that is answered."""
-        made = await self.begin(question, inputs, run=run)
+        made = await self.begin(question, inputs, run=run, at=at)
         await self.take(*happened(question))
         await self.end()
         return made

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,6 @@ from sandloop.errors import BadFile, SandloopError
 from sandloop.events import CodeWritten, Noted, Resumed
 from sandloop.result import Result
 from sandloop.runs import find_run, list_runs
-from sandloop.runs.place import new_id
 from sandloop.settings import Settings
 from wire.anthropic_script import Made, Reply, python, text
 from wire.anthropic_server import AnthropicServer
@@ -167,19 +167,22 @@ async def test_runs_are_listed_shown_and_written_for_other_programs(runs: Path, 
 
 
 async def test_runs_are_removed_after_asking(runs: Path) -> None:
-    for number in range(3):
-        await Keeper(runs).keep(run=f"2026010{number + 1}-000000-aaaaaa")
-    newest = await Keeper(runs).keep(run=new_id())
+    now = datetime.now(UTC)
+    for hours in (72, 48, 25):
+        at = now - timedelta(hours=hours)
+        await Keeper(runs).keep(run=f"{at:%Y%m%d-%H%M%S}-aaaaaa", at=at)
+    young = await Keeper(runs).keep(run=f"{now - timedelta(hours=23):%Y%m%d-%H%M%S}-bbbbbb", at=now - timedelta(hours=23))
+    newest = await Keeper(runs).keep(at=now)
+    oldest = list_runs(runs)[-1].id
 
-    refused = command("runs", "rm", "20260101", stdin="")
+    refused = command("runs", "rm", oldest, stdin="")
     assert (refused.returncode, "--yes" in refused.stderr) == (2, True)
-    assert len(list_runs(runs)) == 4
-    assert "Removed 1 run." in command("runs", "rm", "20260101", "--yes").stderr
-    assert command("runs", "rm", "--older-than", "1d", "-y").returncode == 0
-    assert len(list_runs(runs)) in (1, 3)
+    assert len(list_runs(runs)) == 5
+    assert "Removed 1 run." in command("runs", "rm", oldest, "--yes").stderr
+    assert "Removed 2 runs." in command("runs", "rm", "--older-than", "1d", "-y").stderr
+    assert [run.id for run in list_runs(runs)] == [newest, young]
     assert command("runs", "rm", "--all", "-y").returncode == 0
     assert list_runs(runs) == []
-    assert newest
     assert command("runs").stderr == f"No run is kept in {runs}.\n"
     assert command("runs", "--json").stdout == "[]\n"
 
