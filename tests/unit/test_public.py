@@ -11,6 +11,7 @@ import pytest
 
 import sandloop
 from sandloop import errors
+from sandloop.cli import app
 
 
 def test_every_public_name_can_be_had() -> None:
@@ -31,10 +32,27 @@ def test_sync_and_async_share_their_signatures() -> None:
 
 
 def test_importing_and_helping_load_no_vendor_no_docker_and_no_pydantic() -> None:
-    script = "import sys, sandloop, sandloop.cli; print(sorted(m for m in sys.modules if '.' not in m))"
+    script = """if True:
+        import sys, sandloop, sandloop.cli
+        sys.argv = ["sandloop", "--help"]
+        try:
+            sandloop.cli.main()
+        except SystemExit:
+            print(sorted(m for m in sys.modules if '.' not in m))
+    """
     loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
-    for heavy in ("anthropic", "openai", "docker", "pydantic", "sandloop_providers", "sandloop_sandbox", "httpx2"):
+    assert "'sandloop'" in loaded
+    for heavy in ("anthropic", "openai", "docker", "pydantic", "sandloop_providers", "sandloop_sandbox", "httpx2", "rich"):
         assert f"'{heavy}'" not in loaded
+
+
+@pytest.mark.parametrize("group", [[], ["runs"], ["sandbox"], ["config"], ["keys"]])
+def test_the_help_of_a_group_says_each_of_its_commands_whole(group: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        app([*group, "--help"], prog_name="sandloop")
+    commands = capsys.readouterr().out.split("Commands:\n")[1].split("\n\n")[0].splitlines()
+    assert len(commands) >= 3
+    assert [line for line in commands if not line.endswith(".") or line.endswith("...")] == []
 
 
 def test_the_tree_of_errors_is_drawn_as_it_is() -> None:

@@ -20,6 +20,7 @@ app = typer.Typer(
     name="sandloop",
     help="Ask any model about your files: it writes code, a sealed sandbox runs it, the answer and the files come back.",
     no_args_is_help=True,
+    rich_markup_mode=None,  # with boxes, `--help` takes twice as long
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: 0 answered, 1 failed, 2 usage, 3 provider or key, 4 sandbox unavailable, 5 limit reached, 130 interrupted.",
@@ -43,12 +44,14 @@ def root(
     """Ask any model about your files."""
 
 
-for command in (analyze.analyze, chat.chat, compare.compare, extract.extract, doctor.doctor, models.models, replay.replay):
+for command in (analyze.analyze, chat.chat, compare.compare, extract.extract, doctor.doctor):
     app.command()(command)
-app.add_typer(runs.runs, name="runs")
-app.add_typer(sandbox.sandbox, name="sandbox")
-app.add_typer(config.config, name="config")
-app.add_typer(keys.keys, name="keys")
+app.command(short_help="The providers: keys, who runs the code, limits.")(models.models)
+app.command(short_help="Run a kept run's code again, and say what differs.")(replay.replay)
+app.add_typer(runs.runs, name="runs", short_help="The runs that are kept.")
+app.add_typer(sandbox.sandbox, name="sandbox", short_help="The local sandbox, and scripts of your own in it.")
+app.add_typer(config.config, name="config", short_help="The settings that hold, and where each comes from.")
+app.add_typer(keys.keys, name="keys", short_help="Keys of vendors.")
 
 
 def main() -> None:

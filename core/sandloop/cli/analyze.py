@@ -23,13 +23,19 @@ class RouteOption(StrEnum):
 Model = Annotated[
     str | None,
     typer.Option(
-        "-m", "--model", autocompletion=models, help="A profile, 'provider:model', a provider, 'local', or 'replay:PATH'."
+        "-m",
+        "--model",
+        metavar="NAME",
+        autocompletion=models,
+        help="A profile, 'provider:model', a provider, 'local', or 'replay:PATH'.",
     ),
 ]
 RouteChoice = Annotated[
     RouteOption | None, typer.Option("--route", help="Where the code runs: the provider's servers, or here in Docker.")
 ]
-BaseUrl = Annotated[str | None, typer.Option("--base-url", help="The server's address, for 'compatible' and others.")]
+BaseUrl = Annotated[
+    str | None, typer.Option("--base-url", metavar="URL", help="The server's address, for 'compatible' and others.")
+]
 MaxCost = Annotated[
     float | None, typer.Option("--max-cost", metavar="USD", help="What a question may cost, as far as prices are known.")
 ]

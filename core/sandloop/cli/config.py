@@ -27,13 +27,13 @@ def bare(context: typer.Context, everything: All = False, as_json: AsJson = Fals
         _show(everything, as_json)
 
 
-@config.command()
+@config.command(short_help="Each setting, its value, and where it comes from.")
 def show(everything: All = False, as_json: AsJson = False) -> None:
     """Each setting with its value, and the file or the variable it comes from. Keys are shown as there or missing."""
     _show(everything, as_json)
 
 
-@config.command()
+@config.command(short_help="All that is wrong, with its line and the right name.")
 def check(
     file: Annotated[
         Path | None,
@@ -65,7 +65,7 @@ def check(
         raise typer.Exit(2 if found else 0)
 
 
-@config.command()
+@config.command(short_help="The JSON Schema of a file of settings.")
 def schema() -> None:
     """The JSON Schema of a file of settings, for editors and other programs."""
     import json
@@ -76,7 +76,7 @@ def schema() -> None:
         put(json.dumps(schema(), indent=2, ensure_ascii=False))
 
 
-@config.command()
+@config.command(short_help="Write a first file, all of it comments.")
 def init(
     user: Annotated[bool, typer.Option("--user", help="Your own file instead of ./sandloop.toml.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Also over a file that is there.")] = False,

@@ -22,11 +22,8 @@ keys = typer.Typer(
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A provider, a profile, or a variable's name such as OPENAI_API_KEY.")]
 
 
-@keys.command("set")
-def keep(
-    name: Name,
-    rest: Annotated[list[str] | None, typer.Argument(hidden=True)] = None,
-) -> None:
+@keys.command("set", context_settings={"allow_extra_args": True})
+def keep(context: typer.Context, name: Name) -> None:
     """Keep a key. It is asked for without being shown, or read from stdin: `sandloop keys set openai < FILE`."""
     import os
 
@@ -34,7 +31,7 @@ def keep(
         from sandloop.errors import UsageError
         from sandloop.keys import keep as keep_key
 
-        if rest or "=" in name:
+        if context.args or "=" in name:
             raise UsageError(
                 "A key is never taken from an argument, which the shell's history and the list of processes show. Give the name "
                 "alone, and the key when you are asked for it or through a pipe."

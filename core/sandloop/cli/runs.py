@@ -39,7 +39,7 @@ def list_(count: Count = SHOWN, as_json: AsJson = False) -> None:
     _list(count, as_json)
 
 
-@runs.command()
+@runs.command(short_help="One run: question, route, steps, answer, files, cost.")
 def show(run: Reference) -> None:
     """One run: the question, the route and why, each step with its output, the answer, the files, tokens and cost."""
     from sandloop.cli.runs_text import shown
@@ -48,7 +48,7 @@ def show(run: Reference) -> None:
         put(shown(_find(run)), end="")
 
 
-@runs.command("open")
+@runs.command("open", short_help="Print a run's folder, and open it on the desktop.")
 def open_(run: Reference) -> None:
     """Print a run's folder, and open it on the desktop when there is one. `files/` in it holds what the code made."""
     with ending_well():
@@ -58,7 +58,7 @@ def open_(run: Reference) -> None:
             _open(folder)
 
 
-@runs.command()
+@runs.command(short_help="Remove runs, and the inputs that no other run needs.")
 def rm(
     ids: Annotated[list[str] | None, typer.Argument(metavar="ID", help="Runs to remove.", autocompletion=run_ids)] = None,
     everything: Annotated[bool, typer.Option("--all", help="All of them.")] = False,

@@ -34,7 +34,7 @@ class ScriptLanguage(StrEnum):
     bash = "bash"
 
 
-@sandbox.command()
+@sandbox.command(short_help="The sandboxes there are now, and their memory.")
 def ps(engine: Engine = None, as_json: AsJson = False) -> None:
     """The sandboxes there are now: whose they are, and the memory they hold."""
     with ending_well():
@@ -42,7 +42,7 @@ def ps(engine: Engine = None, as_json: AsJson = False) -> None:
         put(_json_of(found) if as_json else table(found, _now()))
 
 
-@sandbox.command()
+@sandbox.command(short_help="Remove what dead processes left behind.")
 def prune(engine: Engine = None) -> None:
     """Remove what dead processes left behind, and images of ours that are out of date. Never anything else."""
     with ending_well():
