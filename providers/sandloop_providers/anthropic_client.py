@@ -16,8 +16,9 @@ from sandloop.ports import Capabilities, ModelChoice
 from sandloop_providers.anthropic_errors import KEY_VARIABLES, NAME, fault_in_stream
 from sandloop_providers.anthropic_stream import ENDS
 from sandloop_providers.event_stream import payloads
-from sandloop_providers.http_errors import never_go_elsewhere, never_wait_long
+from sandloop_providers.http_errors import never_go_elsewhere
 from sandloop_providers.untrusted import mapping
+from sandloop_providers.waits import never_wait_long
 
 if TYPE_CHECKING:
     import httpx2

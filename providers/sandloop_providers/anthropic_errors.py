@@ -15,8 +15,9 @@ from sandloop.errors import (
     ProviderError,
     Unreachable,
 )
-from sandloop_providers.http_errors import by_status, plain, said_in, status_in, wait_of
+from sandloop_providers.http_errors import by_status, plain, said_in, status_in
 from sandloop_providers.untrusted import mapping
+from sandloop_providers.waits import wait_of
 
 NAME = "Anthropic"
 KEY_VARIABLES = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN")
@@ -61,7 +62,8 @@ def fault_of(error: Exception, *, key: str) -> Fault:
             return error
         case sdk.APIStatusError():
             said = error.api_message if isinstance(error.api_message, str) else error.message
-            return Fault("status", plain(said, key), status=error.status_code, wait=wait_of(error.response.headers))
+            wait = wait_of(error.response.headers, status=error.status_code)
+            return Fault("status", plain(said, key), status=error.status_code, wait=wait)
         case sdk.APITimeoutError() | httpx2.TimeoutException():
             return Fault("connection", "no answer in time")
         case sdk.APIConnectionError() | httpx2.HTTPError() | httpx2.StreamError():

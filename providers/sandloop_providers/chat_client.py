@@ -7,8 +7,9 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from sandloop_providers.event_stream import PAGE, payloads
-from sandloop_providers.http_errors import never_go_elsewhere, never_wait_long
+from sandloop_providers.http_errors import never_go_elsewhere
 from sandloop_providers.server_models import on_this_machine
+from sandloop_providers.waits import never_wait_long
 
 if TYPE_CHECKING:
     import httpx2

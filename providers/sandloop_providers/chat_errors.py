@@ -16,7 +16,8 @@ from sandloop.errors import (
     Refused,
     Unreachable,
 )
-from sandloop_providers.http_errors import by_status, plain, status_in, wait_of
+from sandloop_providers.http_errors import by_status, plain, status_in
+from sandloop_providers.waits import wait_of
 
 SEARCHED_CHARS = 4_000
 """Of a server's answer, searched for what it refuses."""
@@ -50,7 +51,8 @@ def fault_of(error: Exception) -> Fault:
         case Fault():
             return error
         case sdk.APIStatusError():
-            return fault_from_body(error.body, status=error.status_code, wait=wait_of(error.response.headers))
+            wait = wait_of(error.response.headers, status=error.status_code)
+            return fault_from_body(error.body, status=error.status_code, wait=wait)
         case sdk.APITimeoutError() | httpx2.TimeoutException():
             return Fault("connection", "no answer in time")
         case sdk.APIConnectionError() | httpx2.HTTPError() | httpx2.StreamError() | httpx2.InvalidURL():

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-import time
-from collections.abc import Iterator, Mapping
-from datetime import UTC
-from email.utils import parsedate_to_datetime
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from sandloop.errors import BadReply, KeyRefused, ModelNotFound, Overloaded, ProviderError, RateLimited
@@ -18,9 +15,6 @@ if TYPE_CHECKING:
 
 SAID_CHARS = 300
 """A sentence or two; a page of HTML says no more."""
-DAY = 86_400
-LONGEST_WAIT = 30.0
-"""Before a request is sent again. A server that asks for more is told to the user instead, who would see nothing happen."""
 STATUS_OF = {
     "invalid_request_error": 400,
     "validationException": 400,
@@ -99,38 +93,6 @@ def plain(said: str, key: str) -> str:
     return (line if len(line) <= SAID_CHARS else line[:SAID_CHARS] + " …").rstrip(".") or "no reason given"
 
 
-def wait_of(headers: Mapping[str, str], *, now: float | None = None) -> float | None:
-    """The seconds a server asks to wait: `retry-after-ms`, or `retry-after` as seconds or as a date.
-
-    None when it names none, one that has passed, or more than a day.
-
-    Args:
-        now: Seconds since 1970, instead of the clock.
-    """
-    return next((wait for wait in _waits(headers, now) if wait < DAY), None)
-
-
-def waits_long(headers: Mapping[str, str]) -> bool:
-    """Whether a server asks for more than is waited before a request is sent again, be it for ever."""
-    return next(_waits(headers, None), 0) > LONGEST_WAIT
-
-
-def _waits(headers: Mapping[str, str], now: float | None) -> Iterator[float]:
-    after = headers.get("retry-after", "")
-    waits = (
-        _number(headers.get("retry-after-ms", ""), 1000),
-        _number(after, 1),
-        _until(after, time.time() if now is None else now),
-    )
-    return (wait for wait in waits if wait is not None and wait > 0)
-
-
-async def never_wait_long(response: httpx2.Response) -> None:
-    """A hook for an SDK's client: the SDKs wait for as long as they are told, one of them for weeks."""
-    if waits_long(response.headers):
-        response.headers["x-should-retry"] = "false"
-
-
 async def never_go_elsewhere(response: httpx2.Response) -> None:
     """A hook for an SDK's client, which would send the question on, with the key, to wherever a server points. Raises
     `RemoteProtocolError`."""
@@ -149,19 +111,3 @@ async def never_go_elsewhere(response: httpx2.Response) -> None:
         raise httpx2.RemoteProtocolError(
             f"it redirects to {where}, where nothing of yours is sent; if that is right, use its address"
         )
-
-
-def _number(text: str, per_second: int) -> float | None:
-    try:
-        return float(text) / per_second
-    except ValueError:
-        return None
-
-
-def _until(text: str, now: float) -> float | None:
-    """Seconds to a date such as `Wed, 21 Oct 2026 07:28:00 GMT`."""
-    try:
-        date = parsedate_to_datetime(text)
-        return (date if date.tzinfo is not None else date.replace(tzinfo=UTC)).timestamp() - now
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None

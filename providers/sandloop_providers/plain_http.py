@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 import anyio
 
 from sandloop_providers.event_stream import payloads
-from sandloop_providers.http_errors import LONGEST_WAIT, never_go_elsewhere, said_in, wait_of, waits_long
+from sandloop_providers.http_errors import never_go_elsewhere, said_in
 from sandloop_providers.server_models import on_this_machine
 from sandloop_providers.untrusted import mapping
+from sandloop_providers.waits import LONGEST_WAIT, wait_of, waits_long
 
 if TYPE_CHECKING:
     import httpx2
@@ -168,9 +169,9 @@ def _fault(status: int, headers: Mapping[str, str], body: bytes) -> Fault:
         "status",
         said_in(found) or body[:300].decode("utf-8", "replace").strip() or f"status {status}",
         status=status,
-        wait=wait_of(headers) or retry_delay(found),
+        wait=wait_of(headers, status=status) or retry_delay(found),
         body=found,
-        final=headers.get("x-should-retry") == "false" or waits_long(headers),
+        final=headers.get("x-should-retry") == "false" or waits_long(headers, status=status),
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
@@ -148,8 +147,8 @@ async def test_a_busy_server_is_asked_again_and_that_is_told(family: Family) -> 
 RETRY_INFO = b'{"error": {"message": "busy", "details": [{"@type": "x/google.rpc.RetryInfo", "retryDelay": "90.4s"}]}}'
 
 
-def _in_a_while() -> str:
-    return format_datetime(datetime.now(UTC) + timedelta(seconds=95), usegmt=True)
+def _in_a_while(form: str = "%a, %d %b %Y %H:%M:%S GMT") -> str:
+    return f"{datetime.now(UTC) + timedelta(seconds=95):{form}}"
 
 
 @pytest.mark.parametrize(
@@ -158,9 +157,12 @@ def _in_a_while() -> str:
         (lambda: "retry-after: 90", 90, 90),
         (lambda: "retry-after-ms: 90400", 90.4, 90.4),
         (lambda: f"retry-after: {_in_a_while()}", 60, 95),
+        (lambda: "retry-after: 1m30s", 90, 90),
         (lambda: "retry-after: 5\r\nx-should-retry: false", 5, 5),
+        (lambda: "x-ratelimit-reset-tokens: 1m30s\r\nx-ratelimit-remaining-tokens: 0", 90, 90),
+        (lambda: f"anthropic-ratelimit-tokens-reset: {_in_a_while('%Y-%m-%dT%H:%M:%SZ')}", 60, 95),
     ],
-    ids=["seconds", "milliseconds", "date", "not again"],
+    ids=["seconds", "milliseconds", "date", "duration", "not again", "reset in a while", "reset at a time"],
 )
 async def test_a_long_wait_is_told_and_not_sat_out(family: Family, header: Callable[[], str], least: float, most: float) -> None:
     busy = RawServer(b'{"error": {"message": "busy"}}', status="429 Too Many Requests", kind="application/json", headers=[header()])
