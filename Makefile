@@ -26,7 +26,9 @@ test: ## all tests: pure, over loopback servers, and with a real engine
 	@echo "test: pure, over loopback servers, and with bubblewrap"
 	@tools/tests.sh -n logical tests/unit tests/wire tests/bubblewrap
 	@echo "test: with a real engine, and in a browser"
-	@tools/tests.sh tests/docker tests/browser
+	@tools/tests.sh -n logical --dist worksteal -m "not alone" tests/docker tests/browser
+	@echo "test: with a real engine, one after the other"
+	@tools/tests.sh -m alone tests/docker
 
 bench: ## how fast the sandbox is, beside a bare limit and plain docker; ROUNDS=3 for a short look
 	@tools/set_up.sh

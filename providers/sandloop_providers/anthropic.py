@@ -41,6 +41,7 @@ from sandloop_providers.anthropic_inputs import found, looked
 from sandloop_providers.anthropic_stream import Reading
 from sandloop_providers.container_time import ANTHROPIC, ContainerClock
 from sandloop_providers.prices import priced
+from sandloop_providers.sdk import load
 
 if TYPE_CHECKING:
     from anthropic import AsyncAnthropic
@@ -78,6 +79,7 @@ class Claude:
         """Asked from the server; one that can't say is taken to run code. A refused key or model shows at the first reply."""
         if self._can is None:
             try:
+                await load("anthropic")
                 self._can = await ask_capabilities(self._opened(), self.model)
             except Exception as error:
                 return assumed(fault_of(error, key=self._key).said)
@@ -85,6 +87,7 @@ class Claude:
 
     async def reply(self, history: Sequence[Event], turn: Turn) -> AsyncGenerator[Event]:
         """One reply, streamed. Once its code has begun to come, the request is never sent again: the error says what ran."""
+        await load("anthropic")
         client, messages = self._opened(), fitted(conversation(history), turn.limits.context_tokens)
         container = self._container(history) if turn.native else None
         began = time.monotonic()
@@ -152,6 +155,7 @@ class Claude:
     async def listed(self) -> list[str]:
         """The models that the account may use. Raises a `ProviderError`."""
         try:
+            await load("anthropic")
             page = await self._opened().with_options(max_retries=0, timeout=15).models.list(limit=100)
         except Exception as error:
             raise error_of(fault_of(error, key=self._key), model="", address=shown(self._address), native=False) from None

@@ -26,6 +26,7 @@ from sandloop_providers.chat_stream import Reading
 from sandloop_providers.chat_wire import client_tools, newest_pictures, to_wire
 from sandloop_providers.ollama import Watch, chars_of, context_of, room
 from sandloop_providers.prices import priced
+from sandloop_providers.sdk import load
 from sandloop_providers.server_models import on_this_machine, served_models, shown
 
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ class Chat:
 
     async def reply(self, history: Sequence[Event], turn: Turn) -> AsyncGenerator[Event]:
         """One reply, streamed. What the server says it doesn't take is left out from then on, and the reply asked for again."""
+        await load("openai")
         if not await self._find_model():
             raise self._no_model()
         messages, note = await self._fitted(history, turn)
@@ -145,6 +147,7 @@ class Chat:
     async def listed(self) -> list[str]:
         """The models that the server lists. Raises a `ProviderError`."""
         try:
+            await load("openai")
             page = await self._opened().with_options(max_retries=0, timeout=15).models.list()
         except Exception as error:
             raise self._error(fault_of(error)) from None

@@ -35,6 +35,7 @@ from sandloop_providers.prices import priced
 from sandloop_providers.responses_container import RemoteContainer
 from sandloop_providers.responses_session import SessionContainer
 from sandloop_providers.responses_stream import ENDS, Reading
+from sandloop_providers.sdk import load
 from sandloop_providers.server_models import shown
 
 if TYPE_CHECKING:
@@ -92,6 +93,7 @@ class Responses:
             async for event in self._chat.reply(history, turn):
                 yield event
             return
+        await load("openai")
         client, messages = self._opened(), fitted(conversation(history), turn.limits.context_tokens)
         self._began = time.monotonic()
         while True:

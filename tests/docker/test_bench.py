@@ -20,6 +20,8 @@ from sandloop_sandbox.image import ensure_image
 from subjects import make
 from table import MEASURES
 
+pytestmark = pytest.mark.alone
+
 
 @pytest.mark.parametrize("name", ["ours", "limit", "limit_warm", "exec", "run"])
 async def test_a_subject_runs_code_over_a_file_and_leaves_nothing(

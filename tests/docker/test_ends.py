@@ -29,6 +29,8 @@ from sandloop_sandbox.image import ensure_image
 from sandloop_sandbox.session import LineSession
 from sandloop_sandbox.sweep import sweep
 
+pytestmark = pytest.mark.alone
+
 Ours = Callable[[], set[str]]
 
 

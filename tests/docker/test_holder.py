@@ -35,6 +35,8 @@ from sandloop_sandbox.request import Request
 from sandloop_sandbox.sweep import sweep
 from wire.chat_server import ChatServer, call, say
 
+pytestmark = pytest.mark.alone
+
 SHARED = SandboxOptions(warm="shared")
 REQUEST = Request.of(SMALL, SHARED)
 SCRIPT = """

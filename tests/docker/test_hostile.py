@@ -11,6 +11,8 @@ from docker_runs import SMALL, Open, fetched, local_file, run, says
 from sandloop.errors import BadFile
 from sandloop.ports import SandboxSession
 
+pytestmark = pytest.mark.alone
+
 FORGE = r"""
 import gc, inspect, os, subprocess, sys, threading, time
 kernel = next(o for o in gc.get_objects() if type(o).__name__ == 'Kernel')

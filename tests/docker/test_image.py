@@ -17,6 +17,8 @@ from sandloop_sandbox.image import LOCAL_BASE, PUBLIC_BASE, build_inputs, ensure
 from sandloop_sandbox.image_build import ImageBuild, pull
 from sandloop_sandbox.policy import Identity, container_config
 
+pytestmark = pytest.mark.alone
+
 ROOMY = Limits(memory=1_500 * MB, processes=128, disk=SMALL.disk, input_bytes=SMALL.input_bytes)
 START = """
 import os, sys

@@ -29,6 +29,8 @@ from sandloop_sandbox.engine import Engine
 from sandloop_sandbox.line import Line
 from sandloop_sandbox.session import LineSession
 
+pytestmark = pytest.mark.alone
+
 SETTINGS = Settings(limits=SMALL)
 CALLER = """
 import sys

@@ -20,6 +20,8 @@ from sandloop.limits import MB
 from sandloop.ports import SandboxSession
 from sandloop_sandbox.engine import Engine
 
+pytestmark = pytest.mark.alone
+
 SIZE = 300 * MB
 LONG_AGO = 981_173_106
 """A Saturday in February 2001, in seconds of Unix."""

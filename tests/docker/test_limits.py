@@ -15,6 +15,8 @@ from sandloop.limits import MB
 from sandloop.ports import SandboxSession
 from sandloop_sandbox.engine import Engine
 
+pytestmark = pytest.mark.alone
+
 SHORT = replace(SMALL, step_seconds=1.0)
 
 

@@ -17,6 +17,8 @@ from sandloop.limits import Limits
 from sandloop_sandbox.engine import Engine
 from sandloop_sandbox.image import ensure_image
 
+pytestmark = pytest.mark.alone
+
 FOLDER = Path(__file__).parent / "neighbour"
 
 

@@ -24,6 +24,8 @@ from sandloop_sandbox.engine import Engine
 from sandloop_sandbox.image import base_images, ensure_image, image_id, image_tag
 from sandloop_sandbox.packages import BUILD_LABEL, packages_tag
 
+pytestmark = pytest.mark.alone
+
 EVIL = "evil_{0}-1.0.data/data"
 WHEELS = {
     "sandloop-example": wheel(

@@ -29,6 +29,8 @@ from sandloop_sandbox.inventory import held
 from sandloop_sandbox.pool import Pool
 from sandloop_sandbox.session import LineSession
 
+pytestmark = pytest.mark.alone
+
 Ours = Callable[[], set[str]]
 POOLED = SandboxOptions(warm="process")
 

@@ -21,6 +21,8 @@ from sandloop_sandbox.image import ensure_image
 from sandloop_sandbox.prove_docker import prove
 from weakenings import WEAKENINGS, Weak
 
+pytestmark = pytest.mark.alone
+
 
 @pytest.fixture(scope="module")
 def weak_image(engine: Engine) -> Iterator[str]:

@@ -21,6 +21,8 @@ from sandloop_sandbox.engine import Engine
 from sandloop_sandbox.image import base_images, ensure_image, image_id
 from sandloop_sandbox.image_build import ImageBuild
 
+pytestmark = pytest.mark.alone
+
 ROOT = Path(__file__).parents[2]
 SANDLOOP = str(Path(sys.executable).with_name("sandloop"))
 TEST_LABEL = "dev.sandloop.test-images"

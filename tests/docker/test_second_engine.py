@@ -34,7 +34,10 @@ from second_engine import RUNTIME, SecondEngine
 ENDLESS = "print('on', flush=True)\nimport time\nwhile True: time.sleep(60)"
 SETTINGS = Settings(limits=SMALL)
 # The SDK leaves a socket that could not connect to the garbage collector.
-pytestmark = pytest.mark.filterwarnings("ignore:Exception ignored in. <socket.socket:pytest.PytestUnraisableExceptionWarning")
+pytestmark = [
+    pytest.mark.alone,
+    pytest.mark.filterwarnings("ignore:Exception ignored in. <socket.socket:pytest.PytestUnraisableExceptionWarning"),
+]
 
 
 @pytest.fixture(autouse=True)

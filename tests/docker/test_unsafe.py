@@ -15,6 +15,8 @@ from sandloop.ports import SandboxSession
 from sandloop_sandbox.docker import open_docker
 from sandloop_sandbox.engine import Engine
 
+pytestmark = pytest.mark.alone
+
 OpenWith = Callable[[SandboxOptions], Awaitable[SandboxSession]]
 
 STATUS = "dict(l.rstrip().split(':\\t', 1) for l in open('/proc/self/status') if ':\\t' in l)"

@@ -10,6 +10,8 @@ from sandloop_sandbox.image import ensure_image
 from sandloop_sandbox.prove_docker import open_weakened
 from weakenings import entry
 
+pytestmark = pytest.mark.alone
+
 BROKEN = """
 from sandloop import interpreters
 program = interpreters.program

@@ -15,6 +15,8 @@ from sandloop.limits import MB
 from sandloop.ports import SandboxSession
 from sandloop_sandbox import policy
 
+pytestmark = pytest.mark.alone
+
 LIMITS = replace(SMALL, step_seconds=60, output_total=2 * MB)
 SHORT = replace(LIMITS, step_seconds=2)
 HOG = "hold = []\nwhile True: hold.append(bytearray(10_000_000))"

@@ -12,6 +12,8 @@ from docker_runs import SMALL, Live, Open, run, says
 from sandloop.limits import MB
 from sandloop.ports import SandboxSession
 
+pytestmark = pytest.mark.alone
+
 
 @pytest.mark.parametrize(
     ("source", "language"),

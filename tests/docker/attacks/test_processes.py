@@ -9,6 +9,8 @@ import pytest
 from docker_runs import SMALL, Open, run, says, value
 from sandloop.ports import SandboxSession
 
+pytestmark = pytest.mark.alone
+
 
 async def test_pid_1_ignores_every_signal_from_inside(shared: SandboxSession) -> None:
     await says(shared, "kept = 1")

@@ -9,6 +9,8 @@ import pytest
 from docker_runs import SMALL, Live, Open, run, says, value
 from sandloop.ports import SandboxSession
 
+pytestmark = pytest.mark.alone
+
 
 async def test_frames_forged_on_every_descriptor_pass_for_no_success(session: SandboxSession) -> None:
     await says(session, "kept = 1")

@@ -16,6 +16,8 @@ from sandloop.ports import SandboxSession
 from sandloop_sandbox.container import LABEL
 from sandloop_sandbox.engine import Engine
 
+pytestmark = pytest.mark.alone
+
 EVERY_PLACE = """
 import os
 for place in ('/workspace', '/tmp', '/dev/shm'):

@@ -10,6 +10,8 @@ import pytest
 from docker_runs import SMALL, Open, fetched, run, says
 from sandloop.ports import SandboxSession
 
+pytestmark = pytest.mark.alone
+
 SHORT = replace(SMALL, step_seconds=1.0)
 
 
