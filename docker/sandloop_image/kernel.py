@@ -144,35 +144,37 @@ class _Environment:
     """`os.environ`, kept in step with that of the scripts."""
 
     def __init__(self) -> None:
-        self._known, self._raw = dict(os.environ), _raw_environment()
+        self._known = _held()
 
     def learn(self, text: str) -> None:
         """What scripts exported since the last cell."""
         for name, value in environment.unpacked(text).items() if text else ():
             if value is None:
                 os.environ.pop(name, None)
-                self._known.pop(name, None)
-                self._raw.pop(os.fsencode(name), None)
+                self._known.pop(os.fsencode(name), None)
             else:
-                os.environ[name] = self._known[name] = value
-                self._raw[os.fsencode(name)] = os.fsencode(value)
+                os.environ[name] = value
+                self._known[os.fsencode(name)] = os.fsencode(value)
 
     def news(self) -> str:
         """What the cell changed."""
         try:
-            if _raw_environment() == self._raw:
+            before, self._known = self._known, _held()
+            if before == self._known:
                 return ""
-            now, self._raw = dict(os.environ), _raw_environment()
-            found, self._known = environment.changes(self._known, now), now
-            return environment.packed(found)
+            return environment.packed(environment.changes(_texts(before), _texts(self._known)))
         except Exception:  # the cell put something else in its place
             return ""
 
 
-def _raw_environment() -> dict[bytes, bytes]:
-    """A copy of the bytes behind `os.environ`, which compare ten times as fast as their texts."""
+def _held() -> dict[bytes, bytes]:
+    """The bytes behind `os.environ`, which compare ten times as fast as their texts; texts, where a cell replaced it."""
     data: Any = getattr(os.environ, "_data", os.environ)
     return dict(data)
+
+
+def _texts(held: dict[bytes, bytes]) -> dict[str, str]:
+    return {os.fsdecode(name): os.fsdecode(value) for name, value in held.items()}
 
 
 def _stream(number: int) -> io.TextIOWrapper:

@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import httpx2
 
-DAY = 86_400
+_DAY = 86_400
 LONGEST_WAIT = 30.0
 """Seconds before a request is sent again. A server that asks for more is told to the user instead, who would see nothing happen."""
-_LONGEST_TEXT = 100
 _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?)s)?(?:(\d+(?:\.\d+)?)ms)?")
 """As OpenAI and Groq write one: `6m0s`, `7.66s`, `120ms`."""
 _EPOCH, _EPOCH_MS = 1e9, 1e12
@@ -33,7 +32,7 @@ def wait_of(headers: Mapping[str, str], *, status: int | None = None, now: float
         status: Of the response.
         now: Seconds since 1970, instead of the clock.
     """
-    return next((wait for wait in _waits(headers, status, now) if wait < DAY), None)
+    return next((wait for wait in _waits(headers, status, now) if wait < _DAY), None)
 
 
 def waits_long(headers: Mapping[str, str], *, status: int | None = None) -> bool:
@@ -43,16 +42,16 @@ def waits_long(headers: Mapping[str, str], *, status: int | None = None) -> bool
 
 async def never_wait_long(response: httpx2.Response) -> None:
     """A hook for an SDK's client: the SDKs wait for as long as they are told, one of them for weeks, and know few of the forms."""
-    if waits_long(response.headers, status=response.status_code):
+    wait = next(_waits(response.headers, response.status_code, None), 0)
+    if wait > LONGEST_WAIT:
         response.headers["x-should-retry"] = "false"
-    elif wait := wait_of(response.headers, status=response.status_code):
+    elif wait:
         response.headers["retry-after-ms"] = str(1000 * wait)
 
 
 def _waits(headers: Mapping[str, str], status: int | None, now: float | None) -> Iterator[float]:
     at = time.time() if now is None else now
-    after = headers.get("retry-after", "")
-    waits = [_number(headers.get("retry-after-ms", ""), 1000), _number(after, 1), _date(after, at), _duration(after)]
+    waits = [_number(headers.get("retry-after-ms", ""), 1000), _until(headers.get("retry-after", ""), at)]
     if status == 429:
         waits.append(_until_reset(headers, at))
     return (wait for wait in waits if wait is not None and wait > 0)
@@ -66,6 +65,7 @@ def _until_reset(headers: Mapping[str, str], now: float) -> float | None:
 
 
 def _until(text: str, now: float) -> float | None:
+    """Seconds, however they are said: as a number, a duration, or a moment."""
     number = _number(text, 1)
     if number is None:
         return next((wait for wait in (_duration(text), _moment(text, now), _date(text, now)) if wait is not None), None)
@@ -81,7 +81,7 @@ def _number(text: str, per_second: int) -> float | None:
 
 
 def _duration(text: str) -> float | None:
-    match = _DURATION.fullmatch(text.strip()[:_LONGEST_TEXT])
+    match = _DURATION.fullmatch(text.strip())
     if match is None or not any(match.groups()):
         return None
     return sum(float(part or 0) * seconds for part, seconds in zip(match.groups(), (3600, 60, 1, 0.001), strict=True))
@@ -90,7 +90,7 @@ def _duration(text: str) -> float | None:
 def _moment(text: str, now: float) -> float | None:
     """Seconds to a moment such as `2026-10-21T07:28:00Z`."""
     try:
-        return _seconds_to(datetime.fromisoformat(text.strip()[:_LONGEST_TEXT]), now)
+        return _seconds_to(datetime.fromisoformat(text.strip()), now)
     except (ValueError, OverflowError):
         return None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import anyio
 import pytest
 
 from docker_runs import SMALL, Open, fetched, local_file, run, says
@@ -53,6 +54,29 @@ time.sleep(0.3)
     for _ in range(5):
         await says(session, source)
         assert await fetched(session, "beat") == await fetched(session, "beat")
+
+
+async def test_no_timer_lets_a_kernel_go_on_between_steps(session: SandboxSession) -> None:
+    source = r"""
+import ctypes, signal, struct, threading, time
+libc = ctypes.CDLL(None, use_errno=True)
+timer, every = ctypes.c_void_p(), struct.pack('4q', 0, 10_000_000, 0, 10_000_000)
+event = struct.pack('qii48x', 0, signal.SIGCONT, 0)
+made = libc.timer_create(1, event, ctypes.byref(timer))
+refused = ctypes.get_errno()
+set = made or libc.timer_settime(timer, 0, every, None)
+def write():
+    while True:
+        with open('beat', 'w') as file: file.write(str(time.time_ns()))
+        time.sleep(0.001)
+threading.Thread(target=write, daemon=True).start()
+time.sleep(0.1)
+made, refused
+"""
+    assert await says(session, source) == "(-1, 1)"
+    before = await fetched(session, "beat")
+    await anyio.sleep(0.1)
+    assert await fetched(session, "beat") == before
 
 
 async def test_a_kernel_that_can_not_be_held_is_not_kept(session: SandboxSession) -> None:

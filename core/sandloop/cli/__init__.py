@@ -44,14 +44,12 @@ def root(
     """Ask any model about your files."""
 
 
-for command in (analyze.analyze, chat.chat, compare.compare, extract.extract, doctor.doctor):
+for command in (analyze.analyze, chat.chat, compare.compare, extract.extract, doctor.doctor, models.models, replay.replay):
     app.command()(command)
-app.command(short_help="The providers: keys, who runs the code, limits.")(models.models)
-app.command(short_help="Run a kept run's code again, and say what differs.")(replay.replay)
-app.add_typer(runs.runs, name="runs", short_help="The runs that are kept.")
-app.add_typer(sandbox.sandbox, name="sandbox", short_help="The local sandbox, and scripts of your own in it.")
-app.add_typer(config.config, name="config", short_help="The settings that hold, and where each comes from.")
-app.add_typer(keys.keys, name="keys", short_help="Keys of vendors.")
+app.add_typer(runs.runs, name="runs")
+app.add_typer(sandbox.sandbox, name="sandbox")
+app.add_typer(config.config, name="config")
+app.add_typer(keys.keys, name="keys")
 
 
 def main() -> None:

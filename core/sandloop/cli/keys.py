@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 keys = typer.Typer(
     help="Keys of vendors: kept in the system's keyring, or else in a file that only you can read.",
+    short_help="Keys of vendors.",
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

@@ -13,7 +13,7 @@ def models(
     check: Annotated[bool, typer.Option("--check", help="Ask the servers that are configured; sends each its own key.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the rows as JSON.")] = False,
 ) -> None:
-    """Each provider: whether its key is there, what runs the code, what is known of its limits."""
+    """Each provider: its key, what runs the code, its limits."""
     import asyncio
 
     from sandloop.models import checked_rows, model_rows, report

@@ -20,7 +20,7 @@ def replay(
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Run a kept run's code again, without a model, and say what differs.
+    """Run a kept run's code again, and say what differs. No model is asked.
 
     Ends with 0 when all output and all files are the same, else with 1. A workbook or Parquet with the same cells is the same: it
     may hold the time at which it was made. Differences of the environment, such as another image, are told, and count for nothing

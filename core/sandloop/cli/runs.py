@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 SHOWN = 20
 runs = typer.Typer(
     help="The runs that are kept: each question with its code, output, files and environment.",
+    short_help="The runs that are kept.",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 Reference = Annotated[

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 sandbox = typer.Typer(
     help="The local sandbox: what it holds, its image, and scripts of your own in it.",
+    short_help="The local sandbox, and scripts of your own in it.",
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
