@@ -13,9 +13,10 @@ from sandloop.extraction.inner_fences import kept_whole, swallows
 from sandloop.extraction.intent import around, resolves, says_done
 from sandloop.extraction.language import acts, does_nothing, imports, is_script, parse, reads_like_code
 from sandloop.extraction.other_fences import as_fences
+from sandloop.extraction.set_up import without_set_up
 from sandloop.extraction.shell import is_commands, looks_like_shell
 from sandloop.extraction.shown import is_diff, is_traceback, leaves_out
-from sandloop.extraction.source import finish, is_install, without_shell_prompts
+from sandloop.extraction.source import finish, without_shell_prompts
 from sandloop.extraction.tags import TagKind, tag_kind
 from sandloop.extraction.unclosed import without_prose
 
@@ -72,7 +73,7 @@ def _choose(found: list[Block], text: str, situation: Situation) -> Found:
         else:
             code += [c for c in cells if c.source not in seen]
             seen.update(c.source for c in cells)
-    return Found(tuple(_without_set_up(code)), cut, "fenced code" if code else why)
+    return Found(tuple(without_set_up(code)), cut, "fenced code" if code else why)
 
 
 def _cells_of(block: Block) -> list[Cell]:
@@ -155,22 +156,6 @@ def _lines(sources: Iterable[str]) -> frozenset[str]:
     """The lines that matter of some code, without blanks and comments."""
     lines = (re.sub(r"\s+", "", line.split(" #")[0]) for source in sources for line in source.split("\n"))
     return frozenset(line for line in lines if line and not line.startswith(("#", "import", "from")))
-
-
-def _without_set_up(cells: list[Cell]) -> list[Cell]:
-    """Without shell blocks that are for the user's own machine: installing packages, starting a script that nobody wrote."""
-    others = "\n".join(c.source for c in cells if c.language == "python")
-    if not others:
-        return cells
-    return [c for c in cells if c.language == "python" or not (is_install(c.source) or _starts_unwritten(c.source, others))]
-
-
-def _starts_unwritten(source: str, others: str) -> bool:
-    lines = [line for line in source.split("\n") if line.strip() and not line.lstrip().startswith("#")]
-    started = [re.match(r"\s*(?:python3?|streamlit run|jupyter \w+)\s+([\w./-]+)", line) for line in lines]
-    return all(s or is_install(line) for s, line in zip(started, lines, strict=True)) and not any(
-        s and s.group(1) in others for s in started
-    )
 
 
 def _bare(text: str, strict: list[Block], situation: Situation) -> Found:

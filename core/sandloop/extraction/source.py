@@ -19,6 +19,7 @@ from itertools import pairwise
 
 from sandloop.extraction.cells import Runnable
 from sandloop.extraction.language import parse
+from sandloop.extraction.set_up import INSTALL, is_install
 from sandloop.extraction.shell import is_commands, names_shell
 from sandloop.extraction.tags import tag_kind
 
@@ -27,9 +28,6 @@ MEND_CHARS = 200_000
 
 _FENCE_LINE = re.compile(r"\s*(?:`{3,}|~{3,})")
 _INVISIBLE = re.compile("[\u200b\u200c\u200d\u2060\ufeff\u00ad]")
-_INSTALL = re.compile(
-    r"\s*[!%]?\s*(?:sudo\s+)?(?:python3?\s+-m\s+)?(?:uv\s+)?(?:pip3?|conda|mamba|apt|apt-get|brew|uv)\s+(?:-\S+\s+)*(?:install|add|update|sync|upgrade)\b"
-)
 
 
 def plain_text(text: str) -> str:
@@ -87,12 +85,6 @@ def _bash(source: str) -> tuple[Runnable, str] | None:
         source = without_fence(source)
     source = re.sub(r"^[ \t\u00a0]+", lambda m: m.group().replace("\u00a0", " "), source, flags=re.M)
     return "bash", textwrap.dedent(without_shell_prompts(source) or source)
-
-
-def is_install(source: str) -> bool:
-    """Whether it does nothing but install packages, which the sandbox can't."""
-    lines = [line for line in source.split("\n") if line.strip() and not line.lstrip().startswith("#")]
-    return bool(lines) and all(_INSTALL.match(line) for line in lines)
 
 
 _SHELL_PROMPT = re.compile(
@@ -217,7 +209,7 @@ def _translated(line: str) -> str:
     if not magic:
         return line
     indent, target, mark, rest = magic.groups()
-    if _INSTALL.match(rest):
+    if INSTALL.match(rest):
         return f"{indent}pass"
     if mark == "!":
         if not rest:
