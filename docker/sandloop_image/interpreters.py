@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import contextlib
 import os
-import select
 import signal
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 from . import environment, frames, processes
 from .folder import INPUT, WORK
 from .hostlink import HostLink
+from .pipes import Pipes, read_all, read_some
 
 OURS = "/opt"
 """Where our package lies, under the name `sandloop`: it imports its own modules relatively, here and in the checkout."""
@@ -31,8 +31,6 @@ KILLED = 128 + signal.SIGKILL
 MAX_CELL = frames.MAX_PAYLOAD - 100
 _MAX_EXITS = 4096
 """Exit codes kept, orphans' included."""
-MOST_READS = 20
-"""As many take all that a pipe can hold, 64 KiB and 1 MiB at most; whoever goes on writing meanwhile must not keep us."""
 HEAVY = ("pandas", "numpy", "matplotlib", "seaborn", "sklearn", "scipy", "statsmodels", "pyarrow", "duckdb", "pd.", "np.", "plt.")
 """A first cell that has none of these words need not wait until the zygote has imported them."""
 
@@ -41,37 +39,6 @@ def program(module: str) -> list[str]:
     """The command line of one of our programs: isolated, by absolute path, from its compiled form."""
     start = f"import sys; sys.path.append({OURS!r}); from sandloop.{module} import main; main()"
     return [PYTHON, "-I", "-c", start]
-
-
-class Pipes:
-    """The pipes that every kernel of the session uses, one after the other. We hold both ends of each."""
-
-    def __init__(self) -> None:
-        self.out_r, self.out_w = os.pipe()
-        self.err_r, self.err_w = os.pipe()
-        self.cells_r, self.cells_w = os.pipe()
-        self.claims_r, self.claims_w = os.pipe()
-        for ours in (self.out_r, self.err_r, self.cells_w, self.claims_r):
-            os.set_blocking(ours, False)
-        # The end that the kernels read from blocks, and they share its flags with us: for ourselves we open it once more.
-        self._cells_left = os.open(f"/proc/self/fd/{self.cells_r}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-
-    def kernels(self) -> dict[int, int]:
-        """What a kernel is started with: see `kernel.py`."""
-        return {10: self.out_w, 11: self.err_w, 12: self.cells_r, 13: self.claims_w}
-
-    def empty(self) -> None:
-        """Throw away what a dead kernel left unread."""
-        for theirs in self.kernels().values():
-            os.set_blocking(theirs, True)  # the dead one may have changed it for all after it
-        self.drop_output()
-        read_all(self.claims_r)
-        read_all(self._cells_left)
-
-    def drop_output(self) -> None:
-        """Throw away what was printed after the step's end, so that it is not taken for the next step's."""
-        read_all(self.out_r)
-        read_all(self.err_r)
 
 
 class Interpreters:
@@ -164,29 +131,23 @@ class Interpreters:
 
     def _start_plain(self) -> int:
         self.pipes.empty()
-        self.kernel = self._spawn(program("kernel"), "/", self.pipes.kernels())
+        self.kernel = self._spawn(self._program("kernel"), "/", self.pipes.kernels())
         return self.kernel
 
-    def start(
-        self, argv: Sequence[str], descriptors: Mapping[int, int], env: Mapping[str, str] | None = None, folder: str = WORK
-    ) -> int:
-        """Start a program of the code's. If the kernel's threads and dead children leave no room, the kernel goes."""
+    def start(self, become: Callable[[], object], folder: str, descriptors: Mapping[int, int]) -> int:
+        """Start a process of the code's. If the kernel's threads and dead children leave no room, the kernel goes."""
         try:
-            return self._spawn(argv, folder, descriptors, env=env)
+            return self._spawn(become, folder, descriptors)
         except OSError:  # no process, or no memory for one
             self.kernel = None
             self.settle()
-            return self._spawn(argv, folder, descriptors, env=env)
+            return self._spawn(become, folder, descriptors)
 
-    def _spawn(
-        self,
-        argv: Sequence[str],
-        folder: str,
-        descriptors: Mapping[int, int],
-        score: int = 1000,
-        env: Mapping[str, str] | None = None,
-    ) -> int:
-        pid = processes.spawn(argv, self._env if env is None else env, folder, descriptors, score, self._rules)
+    def _program(self, module: str) -> Callable[[], object]:
+        return processes.program(program(module), self._env)
+
+    def _spawn(self, become: Callable[[], object], folder: str, descriptors: Mapping[int, int], score: int = 1000) -> int:
+        pid = processes.spawn(become, folder, descriptors, score, self._rules)
         self.exits.pop(pid, None)  # of one that had this number before
         return pid
 
@@ -258,31 +219,11 @@ class Interpreters:
         null = os.open("/dev/null", os.O_WRONLY | os.O_CLOEXEC)
         mine = {1: null, 2: null, **self.pipes.kernels(), 14: orders_r, 15: replies_w}
         try:
-            self.zygote = self._spawn(program("zygote"), "/", mine, score=500)
+            self.zygote = self._spawn(self._program("zygote"), "/", mine, score=500)
         except OSError:
             self.zygote = None  # the step has taken every process there may be, or all memory: tried again at its end
         for theirs in (null, orders_r, replies_w):
             os.close(theirs)
-
-
-def read_some(descriptor: int) -> bytes:
-    """What stands in a non-blocking pipe, at most 64 KiB; empty when there is nothing."""
-    poll = select.poll()  # asked first: mostly there is nothing, and to be told so by an error takes three times as long
-    poll.register(descriptor, select.POLLIN)
-    try:
-        return os.read(descriptor, 1 << 16) if poll.poll(0) else b""
-    except BlockingIOError:
-        return b""
-
-
-def read_all(descriptor: int) -> bytes:
-    """What stands in a non-blocking pipe."""
-    data = b""
-    for _ in range(MOST_READS):
-        if not (piece := read_some(descriptor)):
-            break
-        data += piece
-    return data
 
 
 def cell_frame(number: int, source: str, news: Mapping[str, str | None] | None = None) -> bytes:

@@ -1,4 +1,4 @@
-"""What a model has to know about the file named on the command line, to write code that reads it right the first time.
+"""What a model has to know about a file, to write code that reads it right the first time.
 
 The file is a stranger's. It is looked at in a child process with little memory and little time, which can die without harm;
 this one passes on what the child said, bounded, says in a line how it ended, and always exits with 0.
@@ -11,8 +11,8 @@ import select
 import signal
 import sys
 import time
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .preview_page import Page
 
@@ -30,7 +30,12 @@ def main() -> None:
     """Print the preview of the file named by the first argument."""
     if len(sys.argv) != 2:
         print("could not be previewed: give one file")
-        return
+    else:
+        show(sys.argv[1])
+
+
+def show(path: str) -> None:
+    """Print the preview of the file."""
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
@@ -38,7 +43,7 @@ def main() -> None:
         code = 1
         try:
             _limit()
-            _look_at(sys.argv[1], writer)
+            _look_at(path, writer)
             code = 0
         finally:
             os._exit(code)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import time
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import IO, cast
+from itertools import islice
 
 from .preview_delimited import Table
 from .preview_page import Page, amount, quoted, shorten
@@ -16,6 +16,10 @@ from .preview_table import columns_line, header_notes, pandas_names, rows_lines
 from .preview_text import Text, packing
 from .preview_types import Column, infer, number_style
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 _WORDS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar", " ": "blanks"}
 _COUNT_BYTES, _COUNT_SECONDS = 40_000_000, 1.0
 
@@ -23,7 +27,7 @@ _COUNT_BYTES, _COUNT_SECONDS = 40_000_000, 1.0
 def describe_csv(source: Source, text: Text, table: Table, page: Page) -> None:
     """The table as lines on the page."""
     width, data = table.width, table.data
-    columns = [[r[i] for r in data if i < len(r)] for i in range(min(width, 400))]
+    columns = _columns(data, min(width, 400))
     decimal, thousands = number_style(columns, table.delimiter)
     types = [infer(values, decimal, thousands) for values in columns]
     header: list[str] = [] if table.headless else table.rows[table.at]
@@ -34,7 +38,7 @@ def describe_csv(source: Source, text: Text, table: Table, page: Page) -> None:
     )
     dates = [] if table.indexed else _date_columns(names, types)
     for i in dates:
-        types[i] = replace(types[i], kind="datetime64", note=types[i].note.replace("dates like", "parsed from text like"))
+        types[i] = Column("datetime64", types[i].note.replace("dates like", "parsed from text like"), types[i].dates)
     options = _options(source, text, table, decimal, thousands)
     if dates:
         options.append(f"parse_dates={[names[i] for i in dates]!r}")
@@ -55,6 +59,13 @@ def describe_csv(source: Source, text: Text, table: Table, page: Page) -> None:
         page.line("no rows under the header" if table.whole else "the first row under the header is longer than 1 MB")
 
 
+def _columns(data: Sequence[Sequence[str]], most: int) -> list[Counter[str]]:
+    """The cells of each column, each with how often it comes. Rows may be too short."""
+    if data and min(map(len, data)) >= most:
+        return [Counter(cells) for cells in islice(zip(*data, strict=False), most)]
+    return [Counter(r[i] for r in data if i < len(r)) for i in range(most)]
+
+
 def _row_count(source: Source, text: Text, table: Table) -> str:
     above = table.starts[table.at] + (not table.headless)
     rough = max(text.lines - above, 0)
@@ -73,7 +84,8 @@ def _parsed_rows(source: Source, text: Text, table: Table) -> int | None:
     if source.packed or source.size > _COUNT_BYTES:
         return None
     end, count = time.monotonic() + _COUNT_SECONDS, 0
-    with source.open() as raw, io.TextIOWrapper(cast("IO[bytes]", raw), text.encoding, errors="replace", newline="") as lines:
+    raw: Any = source.open()
+    with raw, io.TextIOWrapper(raw, text.encoding, errors="replace", newline="") as lines:
         try:
             for parsed in csv.reader(lines, delimiter=table.delimiter):
                 count += bool(parsed)

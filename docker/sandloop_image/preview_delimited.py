@@ -6,7 +6,6 @@ import csv
 import io
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from itertools import islice
 
 from .preview_source import Source
@@ -21,25 +20,25 @@ SAMPLE_LINES, _SAMPLE_CELLS = 3_000, 60_000
 csv.field_size_limit(1 << 26)
 
 
-@dataclass(slots=True)
 class Table:
     """Delimited text, taken apart."""
 
-    delimiter: str
-    rows: list[list[str]]
-    """Parsed rows of the sample, blank ones left out."""
-    starts: list[int]
-    """The line, from 0, on which each row begins."""
-    read: int = 0
-    """Lines in the sample."""
-    at: int = 0
-    """Which of the rows is the header."""
-    headless: bool = False
-    indexed: bool = False
-    """The header is one cell shorter than the rows: pandas takes the first column as the index."""
-    whole: bool = False
-    """Whether the sample is all of the file."""
-    notes: list[str] = field(default_factory=list[str])
+    def __init__(self, delimiter: str) -> None:
+        self.delimiter = delimiter
+        self.rows = list[list[str]]()
+        """Parsed rows of the sample, blank ones left out."""
+        self.starts = list[int]()
+        """The line, from 0, on which each row begins."""
+        self.read = 0
+        """Lines in the sample."""
+        self.at = 0
+        """Which of the rows is the header."""
+        self.headless = False
+        self.indexed = False
+        """The header is one cell shorter than the rows: pandas takes the first column as the index."""
+        self.whole = False
+        """Whether the sample is all of the file."""
+        self.notes = list[str]()
 
     @property
     def data(self) -> list[list[str]]:
@@ -49,7 +48,7 @@ class Table:
     @property
     def width(self) -> int:
         """Columns of the data."""
-        return Counter(len(r) for r in self.data[:500]).most_common(1)[0][0] if self.data else len(self.rows[self.at])
+        return _usual_width(self.data) if self.data else len(self.rows[self.at])
 
 
 def find_table(source: Source, text: Text) -> Table | None:
@@ -71,7 +70,7 @@ def find_table(source: Source, text: Text) -> Table | None:
 
 
 def _parse(lines: Sequence[str], delimiter: str) -> Table:
-    table, cells, begin = Table(delimiter, [], []), 0, 0
+    table, cells, begin = Table(delimiter), 0, 0
     reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=delimiter == " ")
     try:
         for parsed in reader:
@@ -124,8 +123,13 @@ def _has_numbers(rows: Sequence[Sequence[str]], width: int) -> bool:
     return any(infer([r[i] for r in body]).kind in ("int64", "float64") for i in range(width))
 
 
+def _usual_width(rows: Sequence[Sequence[str]]) -> int:
+    counts = Counter(len(r) for r in rows[:500])
+    return max(counts, key=counts.__getitem__)  # the first of those that are equally frequent, as `most_common` has it
+
+
 def _place_header(table: Table) -> None:
-    usual = Counter(len(r) for r in table.rows[:500]).most_common(1)[0][0]
+    usual = _usual_width(table.rows)
     table.at = header_at(table.rows)
     if table.at and len(table.rows[table.at]) == usual and len(table.rows[table.at - 1]) == usual - 1 > 1:
         table.at -= 1

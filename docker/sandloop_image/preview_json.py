@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeGuard
 
 from .preview_page import Page, amount, listed, quoted
 from .preview_source import Source
 from .preview_text import Text, packing
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, TypeGuard
 
 _WHOLE_CHARS = 8_000_000
 """Files up to here are read whole: about 0.2 s and 100 MB."""
@@ -89,7 +92,8 @@ def _describe_document(source: Source, text: Text, start: str, page: Page) -> bo
 
 def _describe_start(source: Source, text: Text, start: str, page: Page) -> bool:
     """A file too large to be read whole: its first records."""
-    records, at = list[Any](), len(start) - len(start.lstrip()) + 1
+    records: list[Any] = []
+    at = len(start) - len(start.lstrip()) + 1
     if start.lstrip().startswith("{"):
         page.line(f"JSON, {text.encoding}{packing(source, text)}: one large object, looked at from its start only")
         page.line("it begins: " + start[:600], 700)

@@ -5,6 +5,8 @@ A module is imported when its kind is met: pyarrow alone takes longer than a who
 
 from __future__ import annotations
 
+import site
+import sys
 from collections.abc import Callable
 from importlib import import_module
 
@@ -128,9 +130,16 @@ def _load(where: str) -> Callable[[Source, Page], None]:
     module, _, name = where.partition(":")
 
     def work(source: Source, page: Page) -> None:
+        _find_libraries()
         getattr(import_module(f".{module}", __package__), name)(source, page)
 
     return work
+
+
+def _find_libraries() -> None:
+    """The supervisor is started without a look at where they lie, which takes time."""
+    if sys.flags.no_site:
+        site.main()
 
 
 def _named(what: str, how: str) -> Callable[[Source, Page], None]:

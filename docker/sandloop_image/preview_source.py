@@ -8,7 +8,6 @@ import lzma
 import os
 import stat
 import zlib
-from dataclasses import dataclass, replace
 from io import BufferedIOBase
 
 HEAD = 1 << 20
@@ -23,17 +22,15 @@ class Odd(Exception):
     """Why there can be no preview, in plain words."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """A regular file, or what one compressed stream holds."""
+    """A regular file, or what one compressed stream holds.
 
-    path: str
-    name: str
-    size: int
-    """Bytes on the disk."""
-    head: bytes
-    packed: str = ""
-    """`gzip`, `bz2`, `xz`, or nothing."""
+    `size` is that on the disk; `packed` is `gzip`, `bz2`, `xz`, or nothing, and `head` what stands first in it, unpacked.
+    """
+
+    def __init__(self, path: str, size: int, head: bytes, packed: str = "") -> None:
+        self.path, self.name = path, path.rpartition("/")[2]
+        self.size, self.head, self.packed = size, head, packed
 
     @property
     def whole(self) -> bool:
@@ -74,21 +71,20 @@ def look(path: str) -> Source:
         raise Odd("it is not a regular file")
     with os.fdopen(descriptor, "rb") as file:
         head = file.read(HEAD)
-    return Source(path=path, name=path.rpartition("/")[2], size=status.st_size, head=head)
+    return Source(path, status.st_size, head)
 
 
 def unpacked(source: Source) -> Source:
     """What a compressed stream holds, or the source itself. Raises `Odd` when the stream is broken at its start."""
     for magic, packed in _PACKED:
         if source.head.startswith(magic):
-            inner = replace(source, head=b"", packed=packed)
-            head = b""
+            inner = Source(source.path, source.size, b"", packed)
             try:
                 with inner.open() as file:
-                    while len(head) < HEAD and (data := file.read1(HEAD - len(head))):
-                        head += data
+                    while len(inner.head) < HEAD and (data := file.read1(HEAD - len(inner.head))):
+                        inner.head += data
             except BROKEN as error:
-                if not head:
+                if not inner.head:
                     raise Odd(f"it is {packed}-compressed, but broken: {error}") from error
-            return replace(inner, head=head)
+            return inner
     return source

@@ -5,7 +5,6 @@ from __future__ import annotations
 import codecs
 import re
 import time
-from dataclasses import dataclass
 
 from .preview_page import Page, amount, quoted
 from .preview_source import BROKEN, Source
@@ -17,21 +16,17 @@ _CONTROLS = bytes(c for c in range(32) if c not in b"\t\n\r\x0c\x1b")
 _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"))
 
 
-@dataclass(slots=True)
 class Text:
     """A text file: how to decode it, its start, and what a pass over it found."""
 
-    encoding: str
-    start: str
-    """The decoded head."""
-    lines: int = 0
-    quotes: bool = False
-    blanks: bool = False
-    finished: bool = False
-    """Whether the pass came to the end; if not, `lines` is an estimate."""
-    nuls: bool = False
-    broken: bool = False
-    """Whether a compressed stream ended too early."""
+    def __init__(self, encoding: str, start: str) -> None:
+        self.encoding, self.start = encoding, start
+        self.lines = 0
+        self.quotes = self.blanks = self.nuls = False
+        self.finished = False
+        """Whether the pass came to the end; if not, `lines` is an estimate."""
+        self.broken = False
+        """Whether a compressed stream ended too early."""
 
     @property
     def about(self) -> str:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from .preview_page import quoted
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # typing and dataclasses would be most of a preview's start
+    from typing import Literal, TypeAlias
+
+    Dates: TypeAlias = Literal["", "named month", "year first", "day first", "month first", "order unclear"]
 
 MISSING = frozenset(
     ("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA", "NULL", "NaN")
@@ -26,22 +31,19 @@ _YEAR_LAST = re.compile(r"(\d{1,2})([-/.])(\d{1,2})\2(\d{4}|\d{2})( \d{1,2}:\d{2
 _MONTH = r"(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6}\.?"
 _NAMED_MONTH = re.compile(rf"{_MONTH} \d{{1,2}},? \d{{4}}|\d{{1,2}}[- ]{_MONTH}[- ](\d{{4}}|\d{{2}})", re.IGNORECASE)
 
-Dates = Literal["", "named month", "year first", "day first", "month first", "order unclear"]
 
-
-@dataclass(frozen=True, slots=True)
 class Column:
     """A column's type in pandas, and what to know beside it."""
 
-    kind: str
-    note: str = ""
-    dates: Dates = ""
+    def __init__(self, kind: str, note: str = "", dates: Dates = "") -> None:
+        self.kind, self.note = kind, note
+        self.dates: Dates = dates
 
     def __str__(self) -> str:
         return f"{self.kind} ({self.note})" if self.note else self.kind
 
 
-def number_style(columns: Sequence[Sequence[str]], delimiter: str) -> tuple[str, str]:
+def number_style(columns: Iterable[Iterable[str]], delimiter: str) -> tuple[str, str]:
     """(decimal, thousands) that make the most columns numbers; ("." , "") unless others are needed."""
     comma = dotted = grouped = plain_point = 0
     for values in columns:
@@ -63,13 +65,14 @@ def number_style(columns: Sequence[Sequence[str]], delimiter: str) -> tuple[str,
     return ".", "," if grouped else ""
 
 
-def infer(values: Sequence[str], decimal: str = ".", thousands: str = "") -> Column:
+def infer(values: Iterable[str], decimal: str = ".", thousands: str = "") -> Column:
     """The column that these cells make. `values` are as they stand in the file."""
-    there = [v for v in values if v not in MISSING]
-    gaps = len(there) < len(values)
-    missing = f"{len(values) - len(there):,} missing" if gaps else ""
+    counts = values if isinstance(values, Counter) else Counter(values)
+    there = {v: count for v, count in counts.items() if v not in MISSING}  # each once: columns repeat themselves
+    gaps = sum(counts[v] for v in counts.keys() - there.keys())
+    missing = f"{gaps:,} missing" if gaps else ""
     if not there:
-        return Column("float64", "empty") if values else Column("unknown")
+        return Column("float64", "empty") if counts else Column("unknown")
     if all(v in _BOOLS for v in there):
         return Column("object" if gaps else "bool", missing)
     plain = [_plain(v, decimal, thousands) for v in there]
@@ -87,7 +90,8 @@ def _plain(value: str, decimal: str, thousands: str) -> str:
     return value.replace(decimal, ".") if decimal != "." else value
 
 
-def _text_note(there: Sequence[str], plain: Sequence[str]) -> tuple[str, Dates]:
+def _text_note(there: Mapping[str, int], plain: Sequence[str]) -> tuple[str, Dates]:
+    first, all_cells = next(iter(there)), sum(there.values())
     dates = date_order(there)
     if dates:
         order = (
@@ -97,20 +101,19 @@ def _text_note(there: Sequence[str], plain: Sequence[str]) -> tuple[str, Dates]:
             if dates != "order unclear"
             else ", day or month first unclear"
         )
-        return f"dates like {quoted(there[0], 30)}{order}", dates
+        return f"dates like {quoted(first, 30)}{order}", dates
     others = [v for v, p in zip(there, plain, strict=True) if not _FLOAT.fullmatch(p)]
-    if len(others) <= 0.3 * len(there):
-        odd = ", ".join(quoted(v, 20) for v in list(dict.fromkeys(others))[:3])
+    if sum(there[v] for v in others) <= 0.3 * all_cells:
+        odd = ", ".join(quoted(v, 20) for v in others[:3])
         return f"numbers, but also {odd}: na_values or pd.to_numeric(errors='coerce')", ""
     if all(_DRESSED.fullmatch(v) for v in there):
-        return f"numbers written like {quoted(there[0], 20)}", ""
-    distinct = list(dict.fromkeys(there))
-    if len(distinct) <= 8 and len(there) >= 2 * len(distinct) and all(len(v) <= 24 for v in distinct):
-        return "only " + ", ".join(quoted(v) for v in sorted(distinct)), ""
+        return f"numbers written like {quoted(first, 20)}", ""
+    if len(there) <= 8 and all_cells >= 2 * len(there) and all(len(v) <= 24 for v in there):
+        return "only " + ", ".join(quoted(v) for v in sorted(there)), ""
     return "", ""
 
 
-def date_order(there: Sequence[str]) -> Dates:
+def date_order(there: Collection[str]) -> Dates:
     """Whether these are dates, and which part comes first."""
     if all(map(_YEAR_FIRST.fullmatch, there)):
         return "year first"

@@ -14,7 +14,7 @@ import ctypes
 import os
 import signal
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from . import landlock
 
@@ -52,22 +52,23 @@ def default_signals() -> None:
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
 
 
+def program(argv: Sequence[str], env: Mapping[str, str]) -> Callable[[], object]:
+    """What `spawn` makes of a process that is to be a program."""
+    return lambda: os.execve(argv[0], list(argv), dict(env))  # noqa: S606 - the point of this function
+
+
 def spawn(
-    argv: Sequence[str],
-    env: Mapping[str, str],
-    folder: str,
-    descriptors: Mapping[int, int],
-    score: int = 1000,
-    rules: int | None = None,
+    become: Callable[[], object], folder: str, descriptors: Mapping[int, int], score: int = 1000, rules: int | None = None
 ) -> int:
-    """Start a program in a session of its own; returns its pid.
+    """Start a process in a session of its own and have it become something; returns its pid.
 
     `descriptors` maps its descriptors to ours; standard input is /dev/null, and it inherits no others. With `rules` of
-    `landlock.rules` it comes under them, or is not started.
+    `landlock.rules` it comes under them, or becomes nothing.
     """
     pid = os.fork()
     if pid:
         return pid
+    code = 127
     try:
         os.setsid()
         set_dumpable(True)
@@ -76,11 +77,12 @@ def spawn(
             landlock.take_on(rules)
         _wire({0: os.open("/dev/null", os.O_RDONLY), **descriptors})
         os.chdir(folder)
-        os.execve(argv[0], list(argv), dict(env))  # noqa: S606 - the point of this function
+        become()
+        code = 0
     except OSError as error:
-        os.write(2, f"{argv[0]} could not be started: {error}\n".encode())
+        os.write(2, f"it could not be started: {error}\n".encode())
     finally:
-        os._exit(127)
+        os._exit(code)
 
 
 def _wire(descriptors: Mapping[int, int]) -> None:
@@ -98,6 +100,14 @@ def _move_up(descriptor: int) -> int:
     import fcntl
 
     return fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 500)
+
+
+def watch(pid: int) -> tuple[int, ...]:
+    """A descriptor that is readable when the process, a child of ours, has ended; none where the machine's kernel has no such."""
+    try:
+        return (os.pidfd_open(pid),)
+    except OSError:
+        return ()
 
 
 def everybody(number: int) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from .environment import MAX_BYTES, is_carried
 from .folder import WORK
-from .interpreters import read_all
+from .pipes import read_all
 
 BASH = "/bin/bash"
 STATE = 97

@@ -9,13 +9,13 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from . import environment, facts, frames, processes
 from .capture import Capture
 from .folder import WORK
 from .hostlink import HostLink
-from .interpreters import MOST_READS, read_some
+from .pipes import MOST_READS, read_some
 
 GRACE_SECONDS = 1.0
 """Between the interrupt and the kill."""
@@ -38,6 +38,8 @@ class Stream:
         self.capture = Capture(kept)
         self._send, self._live, self._tail = send, live, tail
         self._held = bytearray()
+        self.ended = False
+        """Nobody has the pipe open for writing any more."""
         # As if just sent: what a short step prints goes out together with its answer.
         self._sent_at = time.monotonic()
 
@@ -130,16 +132,22 @@ class Step:
 
     def follow(self, pid: int, over: Callable[[], bool], *readable: int, pending: memoryview | None = None, to: int = -1) -> bool:
         """Follow the process until `over()` says so. False: it did not end in time and has to be killed."""
+        self._locks.go_on(time.monotonic())
+        in_time = self._follow(pid, over, readable, pending, to)
+        self._locks.pause(time.monotonic())
+        return in_time
+
+    def _follow(self, pid: int, over: Callable[[], bool], readable: Sequence[int], pending: memoryview | None, to: int) -> bool:
         while not over():
             dues = [stream.due for stream in self.streams if stream.due is not None]
             left = max(0.0, self.until - time.monotonic())
-            sources = [stream.source for stream in self.streams]
+            sources = [stream.source for stream in self.streams if not stream.ended]
             ready = self.host.wait(min([_TICK, left, *dues]), *sources, *readable, writable=to if pending else None)
             if pending and to in ready:
                 pending = pending[os.write(to, pending) :]
             for stream in self.streams:
                 if stream.source in ready:
-                    stream.read()
+                    stream.ended = not stream.read()
                 stream.flush()
             if not self._goes_on(pid):
                 return False

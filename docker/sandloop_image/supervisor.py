@@ -7,34 +7,31 @@ line or the session's time ends. Standard library only, as few imports as it get
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
-from . import frames, landlock, processes
+from . import frames, landlock, previews, processes
 from .environment import Shared
 from .facts import Counters, facts
-from .folder import INPUT, WORK, Incoming, Listing, Refused, open_regular
+from .folder import INPUT, WORK
 from .hostlink import HostLink
-from .interpreters import KILLED, OURS, PYTHON, Interpreters, cell_frame
+from .interpreters import KILLED, OURS, Interpreters, cell_frame
 from .shell import STATE, Shell
 from .step import Claim, Step
+from .transfers import Transfers
 
-PREVIEW = f"import sys; sys.path.append({OURS!r}); from sandloop.preview import main; main()"
-PREVIEW_SECONDS = 10
 INTERRUPTED = 128 + signal.SIGINT
-PREVIEW_BYTES = 6_000
 QUIET_SECONDS = 0.2
 """Without a command, after which the libraries are imported ahead: sessions that start together need the processors for that."""
 
 
 class Program:
-    """A program of the code's, to be started beside the kernel. `descriptors` are those beside its output, its numbers to ours."""
+    """A process of the code's beside the kernel: what it becomes, where, and its descriptors beside its output as ours."""
 
-    def __init__(self, argv: Sequence[str], env: Mapping[str, str], folder: str, descriptors: Mapping[int, int]) -> None:
-        self.argv, self.env, self.folder, self.descriptors = argv, env, folder, descriptors
+    def __init__(self, become: Callable[[], object], folder: str, descriptors: Mapping[int, int]) -> None:
+        self.become, self.folder, self.descriptors = become, folder, descriptors
 
 
 class Supervisor:
@@ -45,7 +42,8 @@ class Supervisor:
         self.counters = Counters()
         self.interpreters = Interpreters(host, env, rules)
         self.shell, self.shared = Shell(), Shared(env)
-        self.operations = {"run": self.run, "put": self.put, "list": self.list, "get": self.get, "preview": self.preview}
+        self.files = files = Transfers(host)
+        self.operations = {"run": self.run, "put": files.put, "list": files.list, "get": files.get, "preview": self.preview}
         self._steps = 0
         self._holder: int | None = None
         """The kernel that holds the variables of the steps so far."""
@@ -67,7 +65,7 @@ class Supervisor:
 
     def run(self, command: Mapping[str, str]) -> None:
         """Run a cell of Python or a script of bash."""
-        source = b"".join(self._data()).decode("utf-8", "replace")
+        source = b"".join(self.files.data()).decode("utf-8", "replace")
         if command["language"] == "bash":
             self._run_bash(command, source)
         else:
@@ -125,7 +123,7 @@ class Supervisor:
         inside = self.interpreters
         zygotes, kernel = inside.zygotes_killed, inside.kernel
         argv, folder = self.shell.command(source)
-        program = Program(argv, self.shared.shell, folder, {STATE: state_w})
+        program = Program(processes.program(argv, self.shared.shell), folder, {STATE: state_w})
         step, exit_code = self._run_program(program, command, lambda: self.shell.read_state(state_r), state_r)
         os.close(state_r)
         left = self.shell.finish()
@@ -151,9 +149,10 @@ class Supervisor:
         (out_r, out_w), (err_r, err_w) = os.pipe(), os.pipe()
         for reader in (out_r, err_r):
             os.set_blocking(reader, False)
-        pid = inside.start(program.argv, {1: out_w, 2: err_w, **program.descriptors}, program.env, program.folder)
+        pid = inside.start(program.become, program.folder, {1: out_w, 2: err_w, **program.descriptors})
         for theirs in (out_w, err_w, *program.descriptors.values()):
             os.close(theirs)
+        ends = processes.watch(pid)
         step = Step(self.host, command, out_r, err_r, send)
 
         def over() -> bool:
@@ -161,83 +160,29 @@ class Supervisor:
             inside.look()
             return pid in inside.exits
 
-        step.follow(pid, over, *readable)
+        step.follow(pid, over, *readable, *ends)
         inside.settle()
         step.hear_out()
         look()
-        os.close(out_r)
-        os.close(err_r)
+        for ours in (out_r, err_r, *ends):
+            os.close(ours)
         return step, inside.exits.get(pid, 137)
 
-    def put(self, command: Mapping[str, str]) -> None:
-        """Take a file in."""
-        incoming, refused, data = None, "", self._data()
-        try:
-            incoming = Incoming(command["name"])
-            for piece in data:
-                incoming.write(piece)
-            incoming.finish(int(command["modified"]))
-        except Refused as error:
-            refused = str(error)
-            if incoming is not None:
-                incoming.drop()
-        if incoming is not None:
-            incoming.close()
-        with contextlib.suppress(Refused):
-            for _ in data:
-                continue  # the rest of what was refused
-        self.host.answer(op="put", n=command["n"], refused=refused, size=incoming.size if incoming else 0)
-
-    def list(self, command: Mapping[str, str]) -> None:
-        """Say what stands in the working folder."""
-        listing = Listing(WORK)
-        self.host.send(frames.FILES, "\0".join(listing.files).encode())
-        self.host.send(frames.SKIPPED, "\0".join(listing.skipped).encode())
-        self.host.answer(op="list", n=command["n"])
-
-    def get(self, command: Mapping[str, str]) -> None:
-        """Send a file out, as fast as the host takes it."""
-        try:
-            file = open_regular(WORK, command["name"], int(command["most"]))
-        except Refused as error:
-            return self.host.answer(op="get", n=command["n"], refused=str(error), size=0)
-        size = left = os.fstat(file).st_size
-        try:
-            while left:
-                self.host.send_file(frames.DATA, file, min(left, frames.MAX_PAYLOAD))
-                left -= min(left, frames.MAX_PAYLOAD)
-        finally:
-            os.close(file)
-        return self.host.answer(op="get", n=command["n"], refused="", size=size)
-
     def preview(self, command: Mapping[str, str]) -> None:
-        """Describe an input file, by a program that may fail, hang or be taken over by the file."""
-        limits = {"n": command["n"], "kept": PREVIEW_BYTES, "total": 100 * PREVIEW_BYTES, "seconds": PREVIEW_SECONDS}
+        """Describe an input file, by a process that may fail, hang or be taken over by the file."""
+        most, seconds = str(100 * previews.BYTES), str(previews.SECONDS)
+        limits = {"n": command["n"], "kept": str(previews.BYTES), "total": most, "seconds": seconds}
         said: list[bytes] = []
 
         def keep(kind: bytes, data: bytes) -> None:
             if kind in frames.STDOUT + frames.STDOUT_TAIL:
                 said.append(data)
 
-        argv = [PYTHON, "-I", "-c", PREVIEW, f"{INPUT}/{command['name']}"]
-        program, bounds = Program(argv, self.env, WORK, {}), {key: str(value) for key, value in limits.items()}
-        step, exit_code = self._run_program(program, bounds, lambda: None, send=keep)
+        program = Program(previews.of(f"{INPUT}/{command['name']}", self.env), WORK, {})
+        step, exit_code = self._run_program(program, limits, lambda: None, send=keep)
         stopped = step.stopped_by(self.counters, well=not exit_code)
         text = b"".join(said).decode("utf-8", "replace")
         self.host.answer(op="preview", n=command["n"], exit=exit_code, stopped=stopped, text=text)
-
-    def _data(self) -> Iterator[bytes]:
-        while True:
-            kind, payload = self.host.next_frame()
-            if kind == frames.GIVEN_UP:
-                raise Refused("was given up")
-            if kind == frames.COMMAND and frames.parse_record(payload).get("op") == "interrupt":
-                continue  # of a step that has ended meanwhile
-            if kind != frames.DATA:
-                raise frames.Malformed("a command in the middle of data")
-            if not payload:
-                return
-            yield payload
 
 
 def main() -> None:
@@ -258,6 +203,7 @@ def main() -> None:
     supervisor = Supervisor(host, environment(threads), rules)
     if idle:
         supervisor.interpreters.await_kernel()
+        previews.prepare()
         host.answer(op="ready", **seen)
     supervisor.serve()
 

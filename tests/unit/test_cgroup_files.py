@@ -80,3 +80,28 @@ def test_kills_and_refused_processes_are_counted_from_either_version(
     write(mounted, refused)
     assert [bool(count) for count in counters.since()] == [False, True]
     assert [bool(count) for count in counters.since()] == [False, False]
+
+
+def test_locks_are_looked_at_each_half_second_of_code_however_short_the_steps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = tmp_path / "locks"
+    held.write_text("1: POSIX  ADVISORY  WRITE 12 00:2a:1 0 EOF\n" * (facts.MOST_LOCKS + 100))
+    monkeypatch.setattr(facts, "LOCKS", str(held))
+    locks, clock, looked = facts.Locks(), 1_000.0, list[int]()
+    for number in range(1, 41):
+        locks.go_on(clock)
+        if locks.too_many(clock + 0.125):
+            looked.append(number)
+        locks.pause(clock + 0.125)
+        clock += 60.0  # the code stands still
+
+    assert looked == list(range(4, 41, 4))
+
+
+def test_locks_of_a_long_step_are_looked_at_twice_a_second(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(facts, "LOCKS", str(tmp_path / "locks"))
+    locks = facts.Locks()
+    locks.go_on(50.0)
+    (tmp_path / "locks").write_text("1: FLOCK  ADVISORY  WRITE 12 00:2a:1 0 EOF\n" * (facts.MOST_LOCKS + 100))
+    assert [at for at in range(60) if locks.too_many(50.0 + at / 20)] == [10, 20, 30, 40, 50]
