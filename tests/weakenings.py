@@ -196,8 +196,12 @@ WEAKENINGS = (
     ),
     inside(
         "helpers that load what lies about",
-        "from sandloop import supervisor\n"
-        "supervisor.PREVIEW = \"import sys; sys.path.insert(0, '/workspace'); \" + supervisor.PREVIEW",
+        "import sys\nfrom sandloop import previews\nof = previews.of\n"
+        "def careless(path, env):\n"
+        "    def describe(): sys.path.insert(0, '/workspace'); import csv as _, pandas; work()\n"
+        "    work = of(path, env)\n"
+        "    return describe\n"
+        "previews.of = careless",
         "helpers: planted programs",
     ),
     inside(
