@@ -35,6 +35,7 @@ ANALYSIS = (
     "means.to_csv('means.csv')\nprint('done')",
 )
 """Ten steps, as an analysis goes: what comes later uses what came before."""
+PAUSE_SECONDS = 1.0
 STEPS = 20
 AT_ONCE, STEPS_EACH = 8, 5
 GONE_SECONDS = 20.0
@@ -52,6 +53,18 @@ async def warm_steps(ground: Ground, subject: Subject) -> list[Sample]:
         times.append(time.perf_counter() - began)
     await session.close()
     return [Sample(row="step", subject=subject.name, value=1000 * seconds) for seconds in times]
+
+
+async def rested_step(ground: Ground, subject: Subject) -> list[Sample]:
+    """A step after a pause, as a model makes it while it thinks."""
+    session = await subject.open()
+    await session.run(PRINT)
+    await anyio.sleep(PAUSE_SECONDS)
+    began = time.perf_counter()
+    await session.run(PRINT)
+    seconds = time.perf_counter() - began
+    await session.close()
+    return [Sample(row="rested", subject=subject.name, value=1000 * seconds)]
 
 
 def first_output(row: str) -> Take:

@@ -15,6 +15,11 @@ MEASURES = (
         subjects=COLD,
     ),
     Measure(
+        rows=(Row(id="rested", what="the same after a second's pause", unit="ms"),),
+        take=measures.rested_step,
+        subjects=("ours", "limit"),
+    ),
+    Measure(
         rows=(Row(id="warm", what="pooled: open to first output", unit="ms", target=Target(kind="most", value=15), pooled=True),),
         take=measures.first_output("warm"),
         subjects=LOW,

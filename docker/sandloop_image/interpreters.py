@@ -89,7 +89,7 @@ class Interpreters:
         while len(self.exits) > _MAX_EXITS:
             del self.exits[next(iter(self.exits))]
         if self.prepared:
-            self._text += read_some(self._replies)
+            self._text += read_some(self._replies) or b""
         while b"\n" in self._text:
             line, _, self._text = self._text.partition(b"\n")
             self._heard(line[:20])

@@ -40,14 +40,14 @@ class Pipes:
         read_all(self.err_r)
 
 
-def read_some(descriptor: int) -> bytes:
-    """What stands in a non-blocking pipe, at most 64 KiB; empty when there is nothing."""
+def read_some(descriptor: int) -> bytes | None:
+    """What stands in a non-blocking pipe, at most 64 KiB; None when there is nothing, empty at its end."""
     poll = select.poll()  # asked first: mostly there is nothing, and to be told so by an error takes three times as long
     poll.register(descriptor, select.POLLIN)
     try:
-        return os.read(descriptor, 1 << 16) if poll.poll(0) else b""
+        return os.read(descriptor, 1 << 16) if poll.poll(0) else None
     except BlockingIOError:
-        return b""
+        return None
 
 
 def read_all(descriptor: int) -> bytes:

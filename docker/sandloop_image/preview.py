@@ -26,14 +26,6 @@ class TooLong(BaseException):
     """Not an `Exception`, so that no library takes it for one of its own."""
 
 
-def main() -> None:
-    """Print the preview of the file named by the first argument."""
-    if len(sys.argv) != 2:
-        print("could not be previewed: give one file")
-    else:
-        show(sys.argv[1])
-
-
 def show(path: str) -> None:
     """Print the preview of the file."""
     reader, writer = os.pipe()

@@ -101,7 +101,7 @@ def _scan(source: Source, encoding: str, end: float) -> Text | None:
                 break
     text.lines = (newlines or returns) + (last not in ("\n", "\r", "") if text.finished else 0)
     if not text.finished and not source.packed and read:
-        text.lines = round(text.lines * source.size / read)
+        text.lines = max(1, round(text.lines * source.size / read))
     return text
 
 

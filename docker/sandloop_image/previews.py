@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Mapping
 
@@ -12,11 +13,12 @@ NEEDED = ("preview", "preview_kinds", "preview_csv", "preview_json")
 
 
 def prepare() -> None:
-    """Import what most previews need, unless that was done."""
+    """Import what most previews need, unless that was done. What can't be imported fails in the fork again, which says so."""
     from importlib import import_module
 
     for name in NEEDED:
-        import_module(f".{name}", __package__)
+        with contextlib.suppress(Exception):
+            import_module(f".{name}", __package__)
 
 
 def of(path: str, env: Mapping[str, str]) -> Callable[[], object]:

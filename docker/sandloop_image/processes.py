@@ -24,6 +24,8 @@ WAITING, AT_WORK = b"sandloop-ready", b"sandloop"
 _DUMPABLE = {False: 0, True: 1}
 STOPPED = frozenset("Tt")
 DEAD = frozenset("ZX")
+_PIDFD_OPEN = 434
+"""Its number, the same on every processor. What it opens is closed on exec."""
 _GONE_SECONDS = 2.0
 """How long killed processes may take to go; the kernel frees their memory first."""
 
@@ -103,11 +105,12 @@ def _move_up(descriptor: int) -> int:
 
 
 def watch(pid: int) -> tuple[int, ...]:
-    """A descriptor that is readable when the process, a child of ours, has ended; none where the machine's kernel has no such."""
-    try:
-        return (os.pidfd_open(pid),)
-    except OSError:
-        return ()
+    """A descriptor that is readable when the process, a child of ours, has ended; none where the kernel gives no such.
+
+    Not every Python has `os.pidfd_open`: it depends on the headers that it was built with.
+    """
+    descriptor = ctypes.CDLL(None, use_errno=True).syscall(_PIDFD_OPEN, pid, 0)
+    return (descriptor,) if descriptor >= 0 else ()
 
 
 def everybody(number: int) -> None:

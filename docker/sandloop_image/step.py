@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 from . import environment, facts, frames, processes
 from .capture import Capture
@@ -19,7 +19,8 @@ from .pipes import MOST_READS, read_some
 
 GRACE_SECONDS = 1.0
 """Between the interrupt and the kill."""
-_TICK = 0.05
+_TICK, _BLIND_TICK = 0.05, 0.002
+"""How long nothing is looked at, while something may wake us and where nothing can."""
 _PIECE_SECONDS = 0.005
 _PIECE_BYTES = 1 << 15
 """Live output goes out in pieces: one frame a write would drown the host in tiny ones."""
@@ -46,6 +47,9 @@ class Stream:
     def read(self) -> bool:
         """Take what is there; whether there was anything."""
         data = read_some(self.source)
+        if data is None:
+            return False
+        self.ended = not data
         self._held += self.capture.take(data)
         self.flush(now=len(self._held) >= _PIECE_BYTES)
         return bool(data)
@@ -91,7 +95,7 @@ class Claim:
 
     def read(self, source: int) -> None:
         """Take what is there."""
-        data = read_some(source)
+        data = read_some(source) or b""
         self._left -= len(data)
         try:
             for _, payload in self._decoder.feed(data):
@@ -133,21 +137,17 @@ class Step:
     def follow(self, pid: int, over: Callable[[], bool], *readable: int, pending: memoryview | None = None, to: int = -1) -> bool:
         """Follow the process until `over()` says so. False: it did not end in time and has to be killed."""
         self._locks.go_on(time.monotonic())
-        in_time = self._follow(pid, over, readable, pending, to)
-        self._locks.pause(time.monotonic())
-        return in_time
-
-    def _follow(self, pid: int, over: Callable[[], bool], readable: Sequence[int], pending: memoryview | None, to: int) -> bool:
         while not over():
             dues = [stream.due for stream in self.streams if stream.due is not None]
             left = max(0.0, self.until - time.monotonic())
             sources = [stream.source for stream in self.streams if not stream.ended]
-            ready = self.host.wait(min([_TICK, left, *dues]), *sources, *readable, writable=to if pending else None)
+            tick = _TICK if sources or readable else _BLIND_TICK
+            ready = self.host.wait(min([tick, left, *dues]), *sources, *readable, writable=to if pending else None)
             if pending and to in ready:
                 pending = pending[os.write(to, pending) :]
             for stream in self.streams:
                 if stream.source in ready:
-                    stream.ended = not stream.read()
+                    stream.read()
                 stream.flush()
             if not self._goes_on(pid):
                 return False
@@ -179,6 +179,10 @@ class Step:
         if self._locks.too_many(now):
             return "memory"
         return "time" if now >= self.until else ""
+
+    def stands_still(self) -> None:
+        """All that ran in it is frozen or dead."""
+        self._locks.pause(time.monotonic())
 
     def hear_out(self) -> None:
         """Read what is left of the output."""

@@ -98,6 +98,7 @@ class Supervisor:
             step.answer(stopped, 0, lost=lost_before, error={})
         self.shared.from_kernel(claim.environment)
         inside.settle(well=well)
+        step.stands_still()
         if well:
             inside.in_step = False
             inside.pipes.drop_output()
@@ -160,8 +161,9 @@ class Supervisor:
             inside.look()
             return pid in inside.exits
 
-        step.follow(pid, over, *readable, *ends)
+        step.follow(pid, over, *(ends or readable))
         inside.settle()
+        step.stands_still()
         step.hear_out()
         look()
         for ours in (out_r, err_r, *ends):
@@ -178,7 +180,7 @@ class Supervisor:
             if kind in frames.STDOUT + frames.STDOUT_TAIL:
                 said.append(data)
 
-        program = Program(previews.of(f"{INPUT}/{command['name']}", self.env), WORK, {})
+        program = Program(previews.of(f"{INPUT}/{command['name']}", self.env), "/", {})
         step, exit_code = self._run_program(program, limits, lambda: None, send=keep)
         stopped = step.stopped_by(self.counters, well=not exit_code)
         text = b"".join(said).decode("utf-8", "replace")

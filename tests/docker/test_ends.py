@@ -17,7 +17,7 @@ from dataclasses import replace
 import anyio
 import pytest
 
-from docker_runs import SMALL, Open, run, says
+from docker_runs import SMALL, Open, fetched, run, says
 from sandloop.errors import SandboxLost
 from sandloop.options import SandboxOptions
 from sandloop.ports import SandboxSession
@@ -284,3 +284,33 @@ async def test_an_engine_on_this_machine_is_asked_whatever_another_thread_does_t
         over.set()
         changing.join()
         sys.setswitchinterval(interval)
+
+
+async def test_a_script_that_closes_all_its_pipes_and_goes_on_costs_the_supervisor_nothing(session: SandboxSession) -> None:
+    source = """
+ticks() { awk '{print $14 + $15}' /proc/1/stat; }
+before=$(ticks)
+exec 97>&- 1>&- 2>&-
+sleep 2
+echo $(($(ticks) - before)) > cost.txt
+"""
+    ran = await run(session, source, "bash")
+    assert ran.stopped_by == "itself"
+    assert int(await fetched(session, "cost.txt")) < 30  # hundredths of a second
+
+
+async def test_output_of_a_step_that_drains_its_own_pipe_still_comes(session: SandboxSession) -> None:
+    source = """
+import os, time
+reader = os.open('/proc/self/fd/1', os.O_RDONLY | os.O_NONBLOCK)
+end = time.monotonic() + 1
+while time.monotonic() < end:
+    os.write(1, b'x')
+    try: os.read(reader, 9)
+    except BlockingIOError: pass
+os.close(reader)
+print('y' * 200_000)
+"""
+    ran = await run(session, source)
+    assert (ran.stopped_by, ran.exit_code) == ("itself", 0)
+    assert ran.stdout.rstrip().endswith("yyy")

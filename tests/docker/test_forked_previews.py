@@ -43,7 +43,7 @@ async def test_a_preview_has_no_descriptor_and_no_environment_of_the_supervisor(
         for _ in range(2):
             said = (await session.preview("a.csv")).strip().split("; ")
             assert said[:4] == ["/input/a.csv", "0 /dev/null", "1 pipe", "2 pipe"]
-            assert said[4:] == ["1", "True", "/workspace", "False", "/workspace", "1000"]
+            assert said[4:] == ["1", "True", "/", "False", "/workspace", "1000"]
     finally:
         await session.close()
 

@@ -1,4 +1,4 @@
-"""The preview program in its image, over what needs a library to be read, and whether what it recommends works."""
+"""Previews in the image, of what needs a library to be read, and whether what it recommends works."""
 
 from __future__ import annotations
 

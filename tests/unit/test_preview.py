@@ -1,4 +1,4 @@
-"""The preview program over what the standard library can read. What needs a library is tested in the image."""
+"""Previews of what the standard library can read. What needs a library is tested in the image."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PROGRAM = f"import sys; sys.path.append({str(ROOT / 'docker')!r}); from sandloop_image.preview import main; main()"
+PROGRAM = f"import sys; sys.path.append({str(ROOT / 'docker')!r}); from sandloop_image.preview import show; show(sys.argv[1])"
 EXAMPLES = ROOT / "examples"
 
 
 def preview(path: Path) -> str:
-    """What the program prints, run as the sandbox runs it. It must end well, soon and short, whatever the file."""
+    """What is printed, in a process of its own, as in the sandbox. It must end well, soon and short, whatever the file."""
     began = time.monotonic()
     done = subprocess.run([sys.executable, "-I", "-B", "-c", PROGRAM, path], capture_output=True, timeout=30)
     text = done.stdout.decode("utf-8")

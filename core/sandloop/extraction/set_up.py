@@ -22,29 +22,38 @@ def is_install(source: str) -> bool:
 
 def without_set_up(cells: list[Cell]) -> list[Cell]:
     """Without shell blocks that are for the user's own machine: installing packages, starting a script that nobody wrote."""
-    others = [c.source for c in cells if c.language == "python"]
-    if not others:
+    if all(c.language == "bash" for c in cells):
         return cells
-    named = "\n".join(map(_texts, others))
-    return [c for c in cells if c.language == "python" or not (is_install(c.source) or _starts_unwritten(c.source, named))]
+    starts = {i: started for i, c in enumerate(cells) if c.language == "bash" and (started := _started(c.source)) is not None}
+    written = frozenset[str]().union(*(_named(c) for i, c in enumerate(cells) if i not in starts))
+    return [c for i, c in enumerate(cells) if i not in starts or starts[i] & written]
 
 
-def _texts(source: str) -> str:
-    """What may be the name of a file that this code writes: its strings, not its comments and what it says about itself."""
-    tree = parse(source)
-    if tree is None:
-        return "\n".join(line for line in source.split("\n") if not line.lstrip().startswith("#"))
-    said = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-    return "\n".join(
-        node.value
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in said
-    )
-
-
-def _starts_unwritten(source: str, named: str) -> bool:
+def _started(source: str) -> frozenset[str] | None:
+    """The scripts that these commands start, when they do nothing else but install packages; None when they do."""
     lines = [line for line in source.split("\n") if line.strip() and not line.lstrip().startswith("#")]
-    started = [re.match(r"\s*(?:python3?|streamlit run|jupyter \w+)\s+(?:-\w+\s+)*([\w./-]+)", line) for line in lines]
-    return all(s or is_install(line) for s, line in zip(started, lines, strict=True)) and not any(
-        s and s.group(1) in named for s in started
+    scripts = [_script(line) for line in lines]
+    if not all(script or INSTALL.match(line) for script, line in zip(scripts, lines, strict=True)):
+        return None
+    return frozenset(filter(None, scripts))
+
+
+def _script(line: str) -> str:
+    """The name of the script that a command starts."""
+    start = re.match(
+        r"\s*(?:python(?:3(?:\.\d+)?)?(?:(?:\s+-[WX]\s*\S+|\s+-(?!c)\w+)*)|streamlit run|jupyter \w+)\s+(?P<name>[\w./-]+)", line
     )
+    return start["name"].rpartition("/")[2] if start and not start["name"].startswith("-") else ""
+
+
+def _named(cell: Cell) -> frozenset[str]:
+    """What may be the name of a file that this code writes: its texts, not its comments and what it says about itself."""
+    tree = parse(cell.source) if cell.language == "python" else None
+    if tree is None:
+        lines = (line for line in cell.source.split("\n") if not line.lstrip().startswith("#"))
+        texts = [word for line in lines for word in re.split(r"[^\w./-]+", line)]
+    else:
+        said = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+        values = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and id(node) not in said]
+        texts = [value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value) for value in values]
+    return frozenset(text.rpartition("/")[2] for text in texts)
