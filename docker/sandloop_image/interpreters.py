@@ -144,7 +144,7 @@ class Interpreters:
             return self._spawn(become, folder, descriptors)
 
     def _program(self, module: str) -> Callable[[], object]:
-        return processes.program(program(module), self._env)
+        return processes.executing(program(module), self._env)
 
     def _spawn(self, become: Callable[[], object], folder: str, descriptors: Mapping[int, int], score: int = 1000) -> int:
         pid = processes.spawn(become, folder, descriptors, score, self._rules)

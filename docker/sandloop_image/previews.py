@@ -6,8 +6,8 @@ import contextlib
 import os
 from collections.abc import Callable, Mapping
 
-SECONDS = 10
-BYTES = 6_000
+LIMITS = {"kept": "6000", "total": "600000", "seconds": "10"}
+"""Of the step that makes one: bytes that are kept and that may come, as in a command of the host's."""
 NEEDED = ("preview", "preview_kinds", "preview_csv", "preview_json")
 """By a preview of a table; the modules for other files are imported in the fork."""
 

@@ -54,8 +54,8 @@ def default_signals() -> None:
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
 
 
-def program(argv: Sequence[str], env: Mapping[str, str]) -> Callable[[], object]:
-    """What `spawn` makes of a process that is to be a program."""
+def executing(argv: Sequence[str], env: Mapping[str, str]) -> Callable[[], object]:
+    """What a process of `spawn` does to become a program."""
     return lambda: os.execve(argv[0], list(argv), dict(env))  # noqa: S606 - the point of this function
 
 

@@ -20,7 +20,7 @@ from .hostlink import HostLink
 from .interpreters import KILLED, OURS, Interpreters, cell_frame
 from .shell import STATE, Shell
 from .step import Claim, Step
-from .transfers import Transfers
+from .transfers import Transfers, sent_along
 
 INTERRUPTED = 128 + signal.SIGINT
 QUIET_SECONDS = 0.2
@@ -42,7 +42,7 @@ class Supervisor:
         self.counters = Counters()
         self.interpreters = Interpreters(host, env, rules)
         self.shell, self.shared = Shell(), Shared(env)
-        self.files = files = Transfers(host)
+        files = Transfers(host)
         self.operations = {"run": self.run, "put": files.put, "list": files.list, "get": files.get, "preview": self.preview}
         self._steps = 0
         self._holder: int | None = None
@@ -65,7 +65,7 @@ class Supervisor:
 
     def run(self, command: Mapping[str, str]) -> None:
         """Run a cell of Python or a script of bash."""
-        source = b"".join(self.files.data()).decode("utf-8", "replace")
+        source = b"".join(sent_along(self.host)).decode("utf-8", "replace")
         if command["language"] == "bash":
             self._run_bash(command, source)
         else:
@@ -124,7 +124,7 @@ class Supervisor:
         inside = self.interpreters
         zygotes, kernel = inside.zygotes_killed, inside.kernel
         argv, folder = self.shell.command(source)
-        program = Program(processes.program(argv, self.shared.shell), folder, {STATE: state_w})
+        program = Program(processes.executing(argv, self.shared.shell), folder, {STATE: state_w})
         step, exit_code = self._run_program(program, command, lambda: self.shell.read_state(state_r), state_r)
         os.close(state_r)
         left = self.shell.finish()
@@ -172,8 +172,7 @@ class Supervisor:
 
     def preview(self, command: Mapping[str, str]) -> None:
         """Describe an input file, by a process that may fail, hang or be taken over by the file."""
-        most, seconds = str(100 * previews.BYTES), str(previews.SECONDS)
-        limits = {"n": command["n"], "kept": str(previews.BYTES), "total": most, "seconds": seconds}
+        limits = {"n": command["n"], **previews.LIMITS}
         said: list[bytes] = []
 
         def keep(kind: bytes, data: bytes) -> None:

@@ -19,7 +19,7 @@ class Transfers:
 
     def put(self, command: Mapping[str, str]) -> None:
         """Take a file in."""
-        incoming, refused, data = None, "", self.data()
+        incoming, refused, data = None, "", sent_along(self._host)
         try:
             incoming = Incoming(command["name"])
             for piece in data:
@@ -58,16 +58,17 @@ class Transfers:
             os.close(file)
         return self._host.answer(op="get", n=command["n"], refused="", size=size)
 
-    def data(self) -> Iterator[bytes]:
-        """What the host sends along with a command, piece by piece. Raises `Refused` when it gave up."""
-        while True:
-            kind, payload = self._host.next_frame()
-            if kind == frames.GIVEN_UP:
-                raise Refused("was given up")
-            if kind == frames.COMMAND and frames.parse_record(payload).get("op") == "interrupt":
-                continue  # of a step that has ended meanwhile
-            if kind != frames.DATA:
-                raise frames.Malformed("a command in the middle of data")
-            if not payload:
-                return
-            yield payload
+
+def sent_along(host: HostLink) -> Iterator[bytes]:
+    """What the host sends along with a command, code or a file, piece by piece. Raises `Refused` when it gave up."""
+    while True:
+        kind, payload = host.next_frame()
+        if kind == frames.GIVEN_UP:
+            raise Refused("was given up")
+        if kind == frames.COMMAND and frames.parse_record(payload).get("op") == "interrupt":
+            continue  # of a step that has ended meanwhile
+        if kind != frames.DATA:
+            raise frames.Malformed("a command in the middle of data")
+        if not payload:
+            return
+        yield payload

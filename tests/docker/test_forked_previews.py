@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from sandloop_sandbox.prove_docker import open_weakened
 from weakenings import entry
 
 LOOKS = """
-import os, resource, signal, sys
+import os, signal
 from sandloop import preview
 def show(path):
     said = [f"{name} {os.readlink(f'/proc/self/fd/{name}').partition(':')[0]}" for name in sorted(os.listdir("/proc/self/fd"))[:-1]]
@@ -26,6 +28,9 @@ preview.show = show
 """
 
 
+Weakened = Callable[[str], Awaitable[SandboxSession]]
+
+
 @pytest.fixture
 def table(tmp_path: Path) -> Path:
     path = tmp_path / "tal\n\N{LATIN SMALL LETTER O WITH STROKE} 1.csv"
@@ -33,19 +38,43 @@ def table(tmp_path: Path) -> Path:
     return path
 
 
-async def test_a_preview_has_no_descriptor_and_no_environment_of_the_supervisor(engine: Engine, tmp_path: Path) -> None:
-    table = tmp_path / "a.csv"
-    table.write_text("a\n1\n")
-    image = ensure_image(engine.client, lambda line: None)
-    session = open_weakened(engine, image, SMALL, change={"Entrypoint": entry(LOOKS), "Cmd": ["60", "1", "60"]})
-    try:
-        await session.put([local_file(table)])
-        for _ in range(2):
-            said = (await session.preview("a.csv")).strip().split("; ")
-            assert said[:4] == ["/input/a.csv", "0 /dev/null", "1 pipe", "2 pipe"]
-            assert said[4:] == ["1", "True", "/", "False", "/workspace", "1000"]
-    finally:
-        await session.close()
+@pytest.fixture
+async def weakened(engine: Engine, tmp_path: Path) -> AsyncIterator[Weakened]:
+    """Opens a session made ahead whose programs are changed by some lines, and puts `a.csv` into it."""
+    (tmp_path / "a.csv").write_text("a\n1\n")
+    async with AsyncExitStack() as stack:
+
+        async def open_one(lines: str) -> SandboxSession:
+            image = ensure_image(engine.client, lambda line: None)
+            session = open_weakened(engine, image, SMALL, change={"Entrypoint": entry(lines), "Cmd": ["60", "1", "60"]})
+            stack.push_async_callback(session.close)
+            await session.put([local_file(tmp_path / "a.csv")])
+            return session
+
+        yield open_one
+
+
+async def test_a_preview_has_no_descriptor_and_no_environment_of_the_supervisor(weakened: Weakened) -> None:
+    session = await weakened(LOOKS)
+    for _ in range(2):
+        said = (await session.preview("a.csv")).strip().split("; ")
+        assert said[:4] == ["/input/a.csv", "0 /dev/null", "1 pipe", "2 pipe"]
+        assert said[4:] == ["1", "True", "/", "False", "/workspace", "1000"]
+
+
+async def test_a_killed_preview_says_that_there_is_none_and_the_session_goes_on(weakened: Weakened) -> None:
+    session = await weakened(LOOKS.replace("said = [", "os.kill(os.getpid(), signal.SIGKILL); said = ["))
+    assert "no preview" in await session.preview("a.csv")
+    assert await says(session, "import numpy; int(numpy.arange(3).sum())") == "3"
+    assert "no preview" in await session.preview("a.csv")
+
+
+async def test_ends_are_seen_where_the_kernel_has_no_descriptors_of_processes(weakened: Weakened) -> None:
+    session = await weakened("from sandloop import processes\nprocesses.watch = lambda pid: ()")
+    for number in range(3):
+        assert "1 row, 1 column" in await session.preview("a.csv")
+        assert await says(session, f"echo {number}", "bash") == str(number)
+    assert (await run(session, "exec 97>&- 1>&- 2>&-; sleep 0.3; exit 3", "bash")).exit_code == 3
 
 
 async def test_previews_are_the_same_before_the_first_step_and_after_any(open_session: Open, table: Path) -> None:
@@ -55,7 +84,7 @@ async def test_previews_are_the_same_before_the_first_step_and_after_any(open_se
     before = await session.preview(name)
     assert "2 rows, 2 columns" in before
 
-    await says(session, "import pandas\nkept = 1")
+    await says(session, "import pandas")
     between = await session.preview(name)
     await run(
         session,
@@ -79,21 +108,6 @@ async def test_a_preview_leaves_the_variables_the_output_and_the_workers_of_the_
         assert await says(session, f"print('step', {number}); kept") == f"step {number}\n1"
     processes = "import os; sum(n.isdigit() for n in os.listdir('/proc')) <= 3"
     assert await says(session, processes) == "True"
-
-
-async def test_a_killed_preview_says_that_there_is_none_and_the_session_goes_on(engine: Engine, tmp_path: Path) -> None:
-    dies = LOOKS.replace("said = [", "os.kill(os.getpid(), signal.SIGKILL); said = [")
-    table = tmp_path / "a.csv"
-    table.write_text("a\n1\n")
-    image = ensure_image(engine.client, lambda line: None)
-    session = open_weakened(engine, image, SMALL, change={"Entrypoint": entry(dies), "Cmd": ["60", "1", "60"]})
-    try:
-        await session.put([local_file(table)])
-        assert "no preview" in await session.preview("a.csv")
-        assert await says(session, "import numpy; int(numpy.arange(3).sum())") == "3"
-        assert "no preview" in await session.preview("a.csv")
-    finally:
-        await session.close()
 
 
 async def test_previews_find_the_libraries_that_they_need(session: SandboxSession, tmp_path: Path) -> None:

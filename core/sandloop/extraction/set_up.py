@@ -16,8 +16,12 @@ INSTALL = re.compile(
 
 def is_install(source: str) -> bool:
     """Whether it does nothing but install packages, which the sandbox can't."""
-    lines = [line for line in source.split("\n") if line.strip() and not line.lstrip().startswith("#")]
+    lines = _without_comments(source)
     return bool(lines) and all(INSTALL.match(line) for line in lines)
+
+
+def _without_comments(source: str) -> list[str]:
+    return [line for line in source.split("\n") if line.strip() and not line.lstrip().startswith("#")]
 
 
 def without_set_up(cells: list[Cell]) -> list[Cell]:
@@ -31,7 +35,7 @@ def without_set_up(cells: list[Cell]) -> list[Cell]:
 
 def _started(source: str) -> frozenset[str] | None:
     """The scripts that these commands start, when they do nothing else but install packages; None when they do."""
-    lines = [line for line in source.split("\n") if line.strip() and not line.lstrip().startswith("#")]
+    lines = _without_comments(source)
     scripts = [_script(line) for line in lines]
     if not all(script or INSTALL.match(line) for script, line in zip(scripts, lines, strict=True)):
         return None
@@ -41,7 +45,7 @@ def _started(source: str) -> frozenset[str] | None:
 def _script(line: str) -> str:
     """The name of the script that a command starts."""
     start = re.match(
-        r"\s*(?:python(?:3(?:\.\d+)?)?(?:(?:\s+-[WX]\s*\S+|\s+-(?!c)\w+)*)|streamlit run|jupyter \w+)\s+(?P<name>[\w./-]+)", line
+        r"\s*(?:python(?:3(?:\.\d+)?)?(?:\s+-[WX]\s*\S+|\s+-(?!c)\w+)*|streamlit run|jupyter \w+)\s+(?P<name>[\w./-]+)", line
     )
     return start["name"].rpartition("/")[2] if start and not start["name"].startswith("-") else ""
 
@@ -50,8 +54,7 @@ def _named(cell: Cell) -> frozenset[str]:
     """What may be the name of a file that this code writes: its texts, not its comments and what it says about itself."""
     tree = parse(cell.source) if cell.language == "python" else None
     if tree is None:
-        lines = (line for line in cell.source.split("\n") if not line.lstrip().startswith("#"))
-        texts = [word for line in lines for word in re.split(r"[^\w./-]+", line)]
+        texts = [word for line in _without_comments(cell.source) for word in re.split(r"[^\w./-]+", line)]
     else:
         said = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
         values = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and id(node) not in said]
